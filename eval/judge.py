@@ -1,0 +1,104 @@
+"""Let a language model judge the episodes of a run: process and response, as Yes, No or Uncertain.
+
+    python eval/judge.py runs/eval-tiny --judge openai/gpt-4o --votes 3
+
+Writes RUN/judgements.jsonl. Replies are stored in the run's ledger, so that the same command, or one
+with more votes, asks for nothing twice. The rubric is toolalpaca/prompts/judge.jinja. Unscored verdicts
+stand beside the denominators. Where RUN is scored, agreement with the rules of score.py is printed.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from toolalpaca import cli, judge
+from toolalpaca.files import read_jsonl
+from toolalpaca.metrics import agreement, rate
+from toolalpaca.models import ModelConfig
+from toolalpaca.schema import Episode, ToolAlpacaError, from_row
+from toolalpaca.stage import Run
+
+
+def main() -> int:
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("run", metavar="RUN", help="folder that run_agent.py wrote")
+    arguments.add_argument("--judge", required=True, metavar="MODEL", help="openai/<model> or hf/<path>")
+    arguments.add_argument(
+        "--votes", type=int, default=1, metavar="K", help="opinions per episode (default: 1)"
+    )
+    arguments.add_argument("--temperature", type=float, help="default: 0 for one vote, 1 for several")
+    arguments.add_argument("--max_tokens", type=int, default=1024, help="of a reply (default: 1024)")
+    arguments.add_argument(
+        "--name", default="judgements", help="output file, without .jsonl (default: judgements)"
+    )
+    arguments.add_argument("--concurrency", default="16", help="episodes at once, or 'auto' (default: 16)")
+    arguments.add_argument(
+        "--prompts", metavar="DIR", help="folder whose *.jinja replace the packaged prompts"
+    )
+    arguments.add_argument(
+        "--models", metavar="FILE", help="YAML: parameters of the role judge; overrides --judge"
+    )
+    arguments.add_argument(
+        "--max_cost", type=float, metavar="USD", help="stop cleanly before spending more than this"
+    )
+    arguments.add_argument("--retry_failed", action="store_true", help="ask again where the endpoint failed")
+    args = arguments.parse_args()
+    if args.votes < 1:
+        raise ToolAlpacaError("--votes is at least 1")
+    if args.judge == "offline":
+        raise ToolAlpacaError("the embedded teacher is no judge: give openai/<model> or hf/<path>")
+    temperature = args.temperature if args.temperature is not None else float(args.votes > 1)
+
+    folder = Path(args.run)
+    tasks = {row["task_id"]: row for row in read_jsonl(folder / "tasks.jsonl")}
+    tools = {row["tool_id"]: row for row in read_jsonl(folder / "toolset.jsonl")}
+    episodes = [
+        row for row in read_jsonl(folder / "episodes.jsonl") if judge.judgeable(from_row(Episode, row))
+    ]
+    rows = [
+        {"task": tasks[e["task_id"]], "episode": e, "tool": tools[e["tool_id"]], "votes": args.votes}
+        for e in episodes
+    ]
+    config = {"judge": args.judge, "temperature": temperature, "max_tokens": args.max_tokens}
+    with Run.open(
+        folder,
+        args.name,
+        config,
+        prompts=args.prompts,
+        models=args.models,
+        retry_failed=args.retry_failed,
+        max_cost=args.max_cost,
+    ) as run:
+        if not run.models_file.keys() & {"judge", "default"}:
+            run.models_file["judge"] = ModelConfig(
+                args.judge, temperature=temperature, max_tokens=args.max_tokens
+            )
+        run.stage(
+            args.name,
+            rows,
+            judge.Judge(run.model(args.judge, role="judge"), run.prompts),
+            key=lambda row: f"{row['episode']['task_id']}#{row['episode']['sample']}",
+            output=f"{args.name}.jsonl",
+            concurrency=args.concurrency,
+        )
+    judgements = list(read_jsonl(folder / f"{args.name}.jsonl"))
+    for part in judge.PARTS:
+        grades = Counter(j[part] or "unscored" for j in judgements)
+        counts = ", ".join(f"{grades[grade]} {grade}" for grade in (*judge.GRADES, "unscored"))
+        print(f"{part}: {rate(j[part] == 'Yes' for j in judgements if j[part])} correct ({counts})")
+        if args.votes > 1:
+            print(f"  pairs of votes that agree: {judge.self_agreement(judgements, part)}")
+    if (folder / "verdicts.jsonl").is_file():
+        ours = {(v["task_id"], v["model"], v["sample"]): v for v in read_jsonl(folder / "verdicts.jsonl")}
+        pairs = [
+            (j["process"] == "Yes", ours.get((j["task_id"], j["model"], j["sample"]), {}).get("procedure"))
+            for j in judgements
+            if j["process"]
+        ]
+        found = agreement((str(one), str(other)) for one, other in pairs if other is not None)
+        print(f"agreement with score.py: {100 * found.observed:.1f}% of {found.n} (kappa {found.kappa:.2f})")
+    print(f"judgements: {folder / f'{args.name}.jsonl'}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,112 @@
+"""Let a model act on tasks: one episode per task and sample, in a run folder that score.py reads.
+
+    python eval/run_agent.py --model hf/checkpoints/tiny --tasks runs/demo/dataset --out runs/eval-tiny
+    python eval/run_agent.py --model openai/gpt-4o --tasks eval_simulated.json --style tools --out runs/gpt
+
+--tasks takes a built dataset, a run folder that holds one, an evaluation run, or the original project's
+evaluation files. Writes RUN/tasks.jsonl, RUN/toolset.jsonl and RUN/episodes.jsonl. An episode whose
+endpoint failed is there with the outcome `model_failed`; `--retry_failed` runs those again.
+"""
+
+from pathlib import Path
+
+from toolalpaca import agents, attempts, benchmark, cli, environment, executors, react
+from toolalpaca.files import read_jsonl, write_jsonl
+from toolalpaca.models import ModelConfig
+from toolalpaca.schema import ToolAlpacaError, to_row
+from toolalpaca.stage import Run
+
+
+def main() -> int:
+    arguments = cli.parser(__doc__)
+    cli.add_run_arguments(arguments)
+    executors.add_executor_arguments(arguments)
+    group = arguments.add_argument_group("evaluation")
+    group.add_argument("--tasks", required=True, metavar="T", help="where the tasks are")
+    group.add_argument(
+        "--style",
+        choices=(*react.STYLES, attempts.TOOLS_STYLE),
+        default="react",
+        help="text of the conversation, or tools: native function calling (default: react)",
+    )
+    group.add_argument(
+        "--detail",
+        choices=("full", "compact"),
+        default="full",
+        help="documentation in the prompt (default: full)",
+    )
+    group.add_argument("--samples", type=int, default=1, metavar="K", help="episodes per task (default: 1)")
+    group.add_argument("--max_steps", type=int, default=agents.MAX_STEPS, help="(default: %(default)s)")
+    group.add_argument("--max_tokens", type=int, metavar="N", help="of one reply (default: the model's own)")
+    group.add_argument("--executor_model", default="offline", help="plays the API (default: offline)")
+    group.add_argument("--user_model", default="offline", help="plays the user (default: offline)")
+    group.add_argument(
+        "--builtins",
+        default=",".join(environment.BUILTINS),
+        metavar="NAMES",
+        help="built-in tools that are switched on, by comma; '' for none (default: %(default)s)",
+    )
+    args = arguments.parse_args()
+    if args.samples < 1 or args.max_steps < 1:
+        raise ToolAlpacaError("--samples and --max_steps are at least 1")
+    if args.style == attempts.TOOLS_STYLE and args.model == "offline":
+        raise ToolAlpacaError(
+            "the embedded teacher speaks ReAct text: --style tools is for openai/ and hf/ models"
+        )
+    builtins = [function.name for function in environment.builtin_functions(args.builtins)]
+    tasks, tools = benchmark.load_tasks(args.tasks)
+    rows = attempts.attempt_rows(tasks[: args.limit], args.samples)
+
+    names = ("model", "style", "detail", "seed", "max_tokens", "max_steps", "builtins", "executor")
+    config = {name: getattr(args, name) for name in names}
+    config |= {name: getattr(args, name) for name in ("frozen", "on_miss", "executor_model", "user_model")}
+    with Run.open(
+        args.out,
+        attempts.STAGE,
+        config,
+        prompts=args.prompts,
+        models=args.models,
+        retry_failed=args.retry_failed,
+        max_cost=args.max_cost,
+    ) as run:
+        if args.max_tokens and "student" not in run.models_file:
+            run.models_file["student"] = ModelConfig(args.model, max_tokens=args.max_tokens)
+        student = run.model(args.model, role="student", seed=args.seed)
+        attempt = attempts.Attempts(
+            {tool.tool_id: tool for tool in tools},
+            student,
+            run.model(args.user_model, role="user", seed=args.seed),
+            executors.make_executor(
+                args, run.model(args.executor_model, role="executor", seed=args.seed), run.prompts
+            ),
+            style=args.style,
+            detail=args.detail,
+            builtins=builtins,
+            max_steps=args.max_steps,
+            seed=args.seed,
+            folder=run.prompts,
+        )
+        # Only now that models and executor are there: a folder with these files alone is no run that resumes.
+        folder = Path(args.out)
+        write_jsonl(folder / "tasks.jsonl", map(to_row, tasks))
+        write_jsonl(folder / "toolset.jsonl", map(to_row, tools))
+        summary = run.stage(
+            attempts.STAGE,
+            rows,
+            attempt,
+            key=lambda row: row["id"],
+            output="episodes.jsonl",
+            concurrency=args.concurrency,
+            calls_per_row=5,
+        )
+        output = folder / "episodes.jsonl"
+        episodes = attempts.with_failures(read_jsonl(output), rows, run.ledger, student.name, args.style)
+        if summary.failed:
+            write_jsonl(output, episodes)
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in attempts.outcome_counts(episodes).items())
+    print(f"episodes: {output} ({counts})")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,86 @@
+"""Score episodes against their gold: six error types, procedure, answer, overall (docs/scoring.md).
+
+    python eval/score.py runs/eval-tiny
+    python eval/score.py --original toolalpaca-7b.simulated.json --out runs/original-7b
+    python eval/score.py --agreement toolalpaca-7b.gpt4.json
+    python eval/score.py --published toolalpaca-7b.gpt4.json
+
+RUN is a folder of run_agent.py; its verdicts.jsonl is written beside the episodes. `--original` reads a
+result file of the original project and, with `--out`, makes such a folder of it. `--agreement` compares
+our process verdict with a judge's, and `--published` recomputes a judged file's totals.
+"""
+
+from pathlib import Path
+
+from toolalpaca import agreement, cli, goldcheck, manifest, original, published
+from toolalpaca.files import read_jsonl, write_jsonl
+from toolalpaca.metrics import tally
+from toolalpaca.schema import Episode, Task, Tool, ToolAlpacaError, Verdict, from_row, to_row
+from toolalpaca.scoring import score
+
+
+def main() -> int:
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("run", nargs="?", metavar="RUN", help="folder that run_agent.py wrote")
+    arguments.add_argument("--original", metavar="FILE", help="result file of the original project")
+    arguments.add_argument("--out", metavar="DIR", help="with --original: evaluation folder to write")
+    arguments.add_argument("--agreement", metavar="FILE", help="judged file: how far our verdicts agree")
+    arguments.add_argument("--published", metavar="FILE", help="judged file: recompute its totals")
+    args = arguments.parse_args()
+    given = [name for name in ("run", "original", "agreement", "published") if getattr(args, name)]
+    if len(given) != 1:
+        raise ToolAlpacaError("give one of RUN, --original FILE, --agreement FILE, --published FILE")
+    if args.out and not args.original:
+        raise ToolAlpacaError("--out goes with --original; other verdicts lie beside their episodes")
+    if args.agreement:
+        print(agreement.by_model(published.read_judged(args.agreement), agreement.report))
+    elif args.published:
+        print(agreement.by_model(published.read_judged(args.published), agreement.published_report))
+    elif args.original:
+        found = original.import_apis(original.read_original(args.original), Path(args.original).stem)
+        tasks, tools, episodes = found.tasks, found.tools, found.episodes
+        if not tasks or not episodes:
+            raise ToolAlpacaError(f"{args.original} holds no episodes with gold answers")
+        episodes = [e for e in episodes if e.task_id in {t.task_id for t in tasks}]
+        if args.out:
+            for name, rows in (("tasks", tasks), ("toolset", tools), ("episodes", episodes)):
+                write_jsonl(Path(args.out) / f"{name}.jsonl", map(to_row, rows))
+        print_scores(tasks, tools, episodes, args.out)
+    else:
+        folder = Path(args.run)
+        episodes = [from_row(Episode, row) for row in read_jsonl(folder / "episodes.jsonl")]
+        tasks = [from_row(Task, row) for row in read_jsonl(folder / "tasks.jsonl")]
+        tools = [from_row(Tool, row) for row in read_jsonl(folder / "toolset.jsonl")]
+        print_scores(tasks, tools, episodes, folder)
+    return 0
+
+
+def print_scores(
+    tasks: list[Task], tools: list[Tool], episodes: list[Episode], out: str | Path | None
+) -> None:
+    """Score every episode, write the verdicts to `out`, and print what they add up to."""
+    task_by_id, tool_by_id = {t.task_id: t for t in tasks}, {t.tool_id: t for t in tools}
+    unsound = [p for task in tasks for p in goldcheck.problems(task, tool_by_id.get(task.tool_id))]
+    verdicts: list[Verdict] = []
+    for episode in episodes:
+        if episode.task_id not in task_by_id:
+            raise ToolAlpacaError(f"episode {episode.episode_id} is of no task in tasks.jsonl")
+        task = task_by_id[episode.task_id]
+        verdicts.append(score(task, episode, tool_by_id.get(task.tool_id)))
+    total = tally(verdicts)
+    for problem in unsound:
+        print(f"gold: {problem}")
+    print(f"gold checked: {len(unsound)} problems in {len(tasks)} tasks")
+    print(f"episodes: {total.episodes}, of which without a verdict (machinery, gold): {total.machinery}")
+    for kind, count in total.errors.items():
+        print(f"  {kind:<17} {count}")
+    for name in ("first_function", "procedure", "answer", "overall"):
+        print(f"{name.replace('_', ' ')} correct: {getattr(total, name)}")
+    if out:
+        write_jsonl(Path(out) / "verdicts.jsonl", map(to_row, verdicts))
+        manifest.update(Path(out) / "manifest.json", "score", manifest.describe({}))
+        print(f"verdicts: {Path(out) / 'verdicts.jsonl'}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,44 @@
+"""Serve a toolset over HTTP on 127.0.0.1, as real APIs would look.
+
+    python generate/serve_tools.py --toolset runs/demo/toolset.jsonl --port 8080
+
+A manifest stands at /, each tool under /{tool_id} with its openapi.json. Requests that carry the same
+X-ToolAlpaca-Instance header see one consistent world. Record answers once and repeat them any day:
+
+    python generate/serve_tools.py --toolset ... --executor frozen --frozen answers.jsonl --on_miss schema
+    python generate/serve_tools.py --toolset ... --executor frozen --frozen answers.jsonl
+"""
+
+from __future__ import annotations
+
+from toolalpaca import cli
+from toolalpaca.executors import add_executor_arguments, make_executor
+from toolalpaca.files import read_jsonl
+from toolalpaca.models import load_model
+from toolalpaca.prompts import PromptFolder
+from toolalpaca.schema import Tool, from_row
+from toolalpaca.server import ToolServer, serve
+
+
+def main() -> None:
+    arguments = cli.parser(__doc__)
+    arguments.add_argument("--toolset", required=True, metavar="FILE", help="toolset.jsonl of a run")
+    arguments.add_argument("--port", type=int, default=8080, help="0 takes any free port (default: 8080)")
+    arguments.add_argument("--model", default="offline", help="plays the llm executor (default: offline)")
+    arguments.add_argument("--seed", type=int, default=0, help="seed of the schema executor (default: 0)")
+    arguments.add_argument(
+        "--prompts", metavar="DIR", help="folder whose *.jinja replace the packaged prompts"
+    )
+    add_executor_arguments(arguments)
+    arguments.set_defaults(executor="schema")
+    args = arguments.parse_args()
+
+    tools = [from_row(Tool, row) for row in read_jsonl(args.toolset)]
+    folder = PromptFolder(args.prompts) if args.prompts else None
+    uses_model = "llm" in (args.executor, args.on_miss if args.executor == "frozen" else "")
+    model = load_model(args.model, seed=args.seed) if uses_model else None
+    serve(ToolServer(tools, make_executor(args, model, folder)), args.port)
+
+
+if __name__ == "__main__":
+    cli.run(main)

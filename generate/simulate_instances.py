@@ -1,0 +1,106 @@
+"""Simulate tool use: user, assistant and tool executor agents act out every instruction (section 3.3).
+
+    python generate/simulate_instances.py --out runs/demo --model offline
+
+Reads RUN/toolset.jsonl and RUN/instructions.jsonl. Writes RUN/instances.jsonl (kept) and
+RUN/filtered.jsonl (dropped, each with its reason under `filter`; toolalpaca/filters.py defines them).
+Rows whose endpoint failed are in neither, and `--retry_failed` runs them again. The exit status is 1
+when nothing was kept.
+"""
+
+import itertools
+import sys
+from pathlib import Path
+
+from toolalpaca import agents, cli, environment, executors, filters
+from toolalpaca.files import read_jsonl
+from toolalpaca.schema import ToolAlpacaError
+from toolalpaca.simulation import Simulator, Toolset
+from toolalpaca.stage import Run
+
+
+def main() -> int:
+    arguments = cli.parser(__doc__)
+    cli.add_run_arguments(arguments)
+    executors.add_executor_arguments(arguments)
+    group = arguments.add_argument_group("simulation")
+    group.add_argument(
+        "--builtins",
+        default=",".join(environment.BUILTINS),
+        metavar="NAMES",
+        help="built-in tools that are switched on, by comma; '' for none (default: %(default)s)",
+    )
+    group.add_argument(
+        "--max_steps",
+        type=int,
+        default=agents.MAX_STEPS,
+        help="steps before giving up (default: %(default)s)",
+    )
+    group.add_argument(
+        "--max_observation",
+        type=int,
+        default=environment.MAX_OBSERVATION,
+        metavar="CHARS",
+        help="a response is cut after this many characters (default: %(default)s)",
+    )
+    args = arguments.parse_args()
+    if args.max_steps < 1 or args.max_observation < 100:
+        raise ToolAlpacaError("--max_steps is at least 1 and --max_observation at least 100")
+    builtins = [function.name for function in environment.builtin_functions(args.builtins)]
+
+    folder = Path(args.out)
+    toolset = Toolset(folder / "toolset.jsonl")
+    instructions = itertools.islice(read_jsonl(folder / "instructions.jsonl"), args.limit)
+    config = {
+        name: getattr(args, name)
+        for name in (
+            "model",
+            "seed",
+            "executor",
+            "resample_errors",
+            "on_miss",
+            "max_steps",
+            "max_observation",
+        )
+    }
+    with Run.open(
+        folder,
+        stage="instances",
+        config={**config, "builtins": builtins},
+        prompts=args.prompts,
+        models=args.models,
+        retry_failed=args.retry_failed,
+        max_cost=args.max_cost,
+    ) as run:
+        models = {role: run.model(args.model, role, args.seed) for role in ("assistant", "user", "executor")}
+        simulate = Simulator(
+            toolset,
+            models["assistant"],
+            models["user"],
+            executors.make_executor(args, models["executor"], run.prompts),
+            builtins=builtins,
+            max_steps=args.max_steps,
+            max_observation=args.max_observation,
+            seed=args.seed,
+            folder=run.prompts,
+        )
+        summary = run.stage(
+            "instances",
+            toolset.tasks(instructions),
+            simulate,
+            key=lambda row: row["instruction_id"],
+            output="simulated.jsonl",
+            concurrency=args.concurrency,
+            calls_per_row=4.5,
+        )
+        counts = filters.split(summary.output, folder / "instances.jsonl", folder / "filtered.jsonl")
+    print(counts.report())
+    print(f"instances: {folder / 'instances.jsonl'}; dropped: {folder / 'filtered.jsonl'}")
+    if counts.kept == 0:
+        print("no instance was kept: see the reasons above", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,7 @@
+"""What holds for every test process."""
+
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One worker per core: PyTorch's own threads on top of that wait for each other, five times as long.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,279 @@
+"""Files of the original project: every shape is read, nothing is lost, and they come back as they were."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolalpaca import gold_lint, importing, original_export
+from toolalpaca.files import read_jsonl
+from toolalpaca.holdout import has_own_tasks
+from toolalpaca.original import import_apis
+from toolalpaca.schema import Episode, Outcome, ToolAlpacaError, from_row
+
+SCRIPT = Path(__file__).parents[1] / "generate" / "import_toolalpaca.py"
+DATA = Path(__file__).parents[1].parent / "shared" / "data" / "toolalpaca"
+PUBLISHED = ["eval_real.json", "eval_simulated.json", "runs/toolalpaca-7b.simulated.json"]
+
+SPEC = json.dumps(
+    {
+        "openapi": "3.0.0",
+        "info": {"title": "Facts", "version": "1"},
+        "paths": {
+            "/fact": {
+                "get": {
+                    "operationId": "getFact",
+                    "description": "One fact.",
+                    "parameters": [
+                        {"name": "n", "in": "query", "required": True, "schema": {"type": "integer"}},
+                        {"name": "kind", "in": "query", "schema": {"type": "string", "enum": ["old", "new"]}},
+                    ],
+                    "responses": {"200": {"description": "OK"}},
+                }
+            }
+        },
+    }
+)
+GOOD = {
+    "Name": "Facts",
+    "Description": "Facts about dogs",
+    "Link": "",
+    "Category": "Animals",
+    "Introduction": "Facts.",
+    "Documentation": SPEC,
+    "NLDocumentation": "getFact: One fact.\nParameters: {}",
+    "Function_Description": {"getFact": "One fact.\nParameters: {}", "components": "none"},
+    "Function_Projection": {"getFact": ["/fact", "get"]},
+    "Instructions": ["Tell me fact 3", "Tell me fact 4", "Any fact?", "Last one"],
+    "Golden_Answers": [
+        [{"Action": "getFact", "Action_Input": '{"n": 3}'}],
+        [
+            {
+                "Action": "[Optional]getFact",
+                "Action_Input": '{"n": ${a number}, "size": 1, "kind": "middle"}',
+            },
+            {"Action": "getFact", "Action_Input": '{"n": "many"}'},
+        ],
+        [{"Action": "findFact", "Action_Input": '{"n": "n": 1}'}],
+        [],
+    ],
+}
+
+
+def step(function, given, response="Status Code: 200. Response: {}", thought="I look."):
+    log = f" {thought}\nASSISTANT Action: {function}\nASSISTANT Action Input: {given}"
+    return [[function, given, log], response]
+
+
+def instance(text, *steps, output="Done.", **more):
+    return {
+        "input": text,
+        "output": output,
+        "Final Thought": "I know.",
+        "intermediate_steps": [*steps],
+        **more,
+    }
+
+
+RESULTS = {
+    **GOOD,
+    "Instances": [
+        instance("Tell me fact 3", step("getFact", '{"n": 3}')),
+        {"error": "Could not parse LLM output: ` I will look it up`"},
+        {"error": "Rate limit reached for requests"},
+        "something went wrong",
+    ],
+}
+ODD = [
+    {**GOOD, "Authentication": {"key": "k"}, "external_tools": ["retrieval"], "unknown": [1.5, None]},
+    {
+        "Name": "Facts",
+        "Category": "Animals",
+        "Documentation": "{no json",
+        "NLDocumentation": 'getFact: One.\nParameters: {"n": "Required. integer. How many."}\nOutput: it.',
+        "Instructions": [None, {"a": 1}],
+        "Golden_Answers": ["none", [{"Action": "getFact", "Action_Input": {"n": 2}}], []],
+        "Instances": [
+            instance("short ones", [["getFact", '{"n": 1}', "x"]], [], ["lonely"], [["getFact"], "late"]),
+            json.dumps(instance("as a text", step("getFact", "not json", "Unreadable."))),
+            None,
+            5,
+            {"input": "", "output": "", "extra": 1, "intermediate_steps": "none"},
+            instance(
+                "Too long", step("nope", {"a": 1}, None), output="Agent stopped due to iteration limit."
+            ),
+            instance("caf\ud800", step("getFact", '{"n": 1e999}')),
+        ],
+    },
+    {
+        "Name": "犬",
+        "Function_Description": {"a": "does a", "c": 5},
+        "Function_Projection": {"a": ["/a", "GET"], "d": [{"no": "path"}, None]},
+    },
+    {**GOOD, "Instructions": None, "Golden_Answers": None, "Instances": None, "Function_Projection": None},
+]
+
+
+def write(path, apis):
+    path.write_text(json.dumps(apis))
+    return path
+
+
+def run_script(*arguments):
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def check_identity(path, tmp_path):
+    """import -> export gives the file, and importing that gives the same run."""
+    importing.import_file(path, tmp_path / "a", "model")
+    exported = original_export.export_original(tmp_path / "a")
+    source = json.loads(path.read_text())
+    assert json.dumps(exported) == json.dumps(source if isinstance(source, list) else [source])
+    importing.import_file(write(tmp_path / "again.json", exported), tmp_path / "b", "model")
+    for file in (tmp_path / "a").glob("*.jsonl"):
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name
+
+
+@pytest.mark.parametrize("apis", [[GOOD], [RESULTS], ODD, GOOD], ids=["good", "results", "odd", "single"])
+def test_import_export_import_is_the_identity(apis, tmp_path):
+    check_identity(write(tmp_path / "file.json", apis), tmp_path)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_files_come_back_as_they_were(name, tmp_path):
+    if not (DATA / name).is_file():
+        pytest.skip("the published ToolAlpaca files are not here")
+    check_identity(DATA / name, tmp_path)
+
+
+def test_files_of_windows_editors_are_read(tmp_path):
+    (tmp_path / "file.json").write_text(json.dumps([GOOD]), encoding="utf-8-sig")
+    assert importing.import_file(tmp_path / "file.json", tmp_path / "a", "model").tools
+
+
+def test_tasks_that_a_build_made_are_not_taken_for_the_file_s_own(tmp_path):
+    importing.import_file(write(tmp_path / "file.json", [GOOD]), tmp_path / "own", "model")
+    assert has_own_tasks(tmp_path / "own")
+    importing.import_file(
+        write(tmp_path / "b.json", [RESULTS | {"Golden_Answers": []}]), tmp_path / "b", "model"
+    )
+    (tmp_path / "b" / "tasks.jsonl").write_text("")
+    assert not has_own_tasks(tmp_path / "b")
+
+
+def test_export_shows_what_was_changed_after_the_import(tmp_path):
+    importing.import_file(write(tmp_path / "file.json", [RESULTS]), tmp_path / "a", "model")
+    path = tmp_path / "a" / "instances.jsonl"
+    rows = list(read_jsonl(path))
+    rows[1] |= {"final_output": "Repaired.", "provenance": {}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (api,) = original_export.export_original(tmp_path / "a")
+    assert api["Instances"][1]["output"] == "Repaired."
+    assert api["Instances"][2:] == RESULTS["Instances"][2:]
+
+
+def test_results_become_episodes(tmp_path):
+    done = run_script(write(tmp_path / "vicuna.json", [RESULTS]), "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert "note: 2 instances that carry an error" in done.stdout
+    assert "note: 1 instances that are texts" in done.stdout
+    episodes = [from_row(Episode, row) for row in read_jsonl(tmp_path / "run" / "episodes.jsonl")]
+    assert [e.outcome for e in episodes] == [
+        Outcome.ANSWERED,
+        Outcome.PARSE_ERROR,
+        Outcome.MODEL_FAILED,
+        Outcome.EXECUTOR_FAILED,
+    ]
+    assert {e.model for e in episodes} == {"vicuna"}
+    first = episodes[0].steps[0]
+    assert (first.thought, first.function, first.input, first.status) == (
+        "I look.",
+        "getFact",
+        '{"n": 3}',
+        200,
+    )
+    assert "I will look it up" in episodes[1].texts[-1]
+    tasks = {row["task_id"] for row in read_jsonl(tmp_path / "run" / "tasks.jsonl")}
+    assert tasks == {e.task_id for e in episodes}
+
+
+def test_every_shape_is_read():
+    imported = import_apis(ODD, "model")
+    assert len({tool.tool_id for tool in imported.tools}) == len(ODD)
+    names = [[f.name for f in tool.functions] for tool in imported.tools]
+    assert names == [["getFact"], ["getFact"], ["a", "d", "c"], ["getFact"]]
+    assert imported.tools[1].functions[0].parameters[0].required  # read from the documentation
+    assert all(f.documentation for tool in imported.tools for f in tool.functions)
+    instances = [i for i in imported.instances if i.tool_id == imported.tools[1].tool_id]
+    assert [len(i.steps) for i in instances] == [4, 1, 0, 0, 0, 1, 1]
+    assert [s.error for s in instances[0].steps] == ["", "parse_error", "parse_error", "parse_error"]
+    assert instances[1].steps[0].error == "invalid_json"
+    assert instances[5].steps[0].error == "unknown_function"
+    assert instances[5].outcome == Outcome.STEP_LIMIT
+    assert imported.tasks[0].gold[0].input == '{"n": 3}'
+    assert imported.tasks[1].gold[0].optional and imported.tasks[1].gold[0].function == "getFact"
+    assert sum(n for what, n in imported.notes.items() if "fewer than two" in what) == 3
+    told = "\n".join(imported.notes)
+    assert all(key in told for key in ("Authentication", "external_tools", "steps are no list"))
+
+
+def test_answers_without_a_status_line_count_as_answers():
+    api = {**GOOD, "Instances": [instance("Tell me fact 3", step("getFact", '{"n": 3}', '{"fact": "x"}'))]}
+    (row,) = import_apis([api]).instances
+    assert row.steps[0].status == 200
+    assert row.labels == ["single_call"]
+
+
+def test_lint_lists_what_is_wrong_with_gold():
+    imported = import_apis([GOOD], "")
+    found = {(f.task_id[-1], f.kind) for f in gold_lint.lint(imported.tools, imported.tasks)}
+    assert found == {
+        ("1", "unknown_parameter"),
+        ("1", "enum_value"),
+        ("1", "wrong_type"),
+        ("2", "unknown_function"),
+        ("2", "not_json"),
+        ("3", "no_gold"),
+    }
+
+
+def test_lint_of_the_published_file():
+    if not (DATA / "eval_real.json").is_file():
+        pytest.skip("the published ToolAlpaca files are not here")
+    imported = import_apis(json.loads((DATA / "eval_real.json").read_text()))
+    kinds = [finding.kind for finding in gold_lint.lint(imported.tools, imported.tasks)]
+    assert kinds.count("unknown_function") == 6
+    assert kinds.count("not_json") == 4
+
+
+def test_bad_files_get_one_line_and_leave_nothing(tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    cases = {
+        "missing.json": None,
+        "text.json": "not json",
+        "apis.json": json.dumps({"count": 1, "entries": []}),
+        "empty.json": "[]",
+        "numbers.json": "[1, 2]",
+        "number.json": "5",
+        "lists.json": json.dumps([{**GOOD, "Instances": "none"}]),
+        "judged.json": json.dumps({"statistics": {}, "Facts": []}),
+    }
+    for name, text in cases.items():
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        with pytest.raises(ToolAlpacaError, match=name) as failure:
+            importing.import_file(tmp_path / name, tmp_path / "run", "model")
+        assert "\n" not in str(failure.value)
+        assert not (tmp_path / "run").exists(), name
+    done = run_script(write(tmp_path / "good.json", [GOOD]), "--out", other)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+    assert [p.name for p in other.iterdir()] == ["notes.txt"]
+    importing.import_file(tmp_path / "good.json", tmp_path / "run", "a")
+    with pytest.raises(ToolAlpacaError, match="holds the import of good"):
+        importing.import_file(write(tmp_path / "odd.json", ODD), tmp_path / "run", "a")

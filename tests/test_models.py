@@ -1,0 +1,339 @@
+"""Models: names, parameters, cache keys, retries, and transformers in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import datetime
+import email.utils
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import reply, serve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolalpaca.calls import Deadline, Gate, PerMinute, Stopped, backoff, retry_after
+from toolalpaca.models import (
+    ModelConfig,
+    ModelFailure,
+    ask,
+    completion_key,
+    decode,
+    load_model,
+    load_models_file,
+)
+from toolalpaca.prompts import Prompt, PromptFolder
+from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
+
+PROMPTS = PromptFolder(Path(__file__).parent / "data" / "engine_prompts")
+
+
+def echo(text: str = "hello", **options: Any) -> Prompt:
+    return Prompt("echo", {"text": text}, folder=PROMPTS, **options)
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test/+0123456789abcdef")
+    return "sk-test/+0123456789abcdef"
+
+
+# names and parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gpt-4", "unknown model 'gpt-4': expected openai/<model>"),
+        ("openai/", "unknown model"),
+        ("hf/./no/such/folder", "does not exist"),
+        ("hf//tmp", "no config.json"),
+    ],
+)
+def test_a_wrong_model_name_is_one_clear_line(name: str, says: str) -> None:
+    with pytest.raises(ToolAlpacaError, match=says):
+        load_model(name)
+
+
+def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(ToolAlpacaError, match="OPENAI_API_KEY"):
+        load_model("openai/gpt-4")
+    with pytest.raises(ToolAlpacaError, match="OTHER_KEY"):
+        load_model(ModelConfig("openai/gpt-4", api_key_env="OTHER_KEY"))
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:8000/v1")
+    assert load_model("openai/llama").name == "openai/llama"
+
+
+def test_models_file(tmp_path: Path) -> None:
+    path = tmp_path / "models.yaml"
+    path.write_text("teacher: {model: openai/a, temperature: 0.5, price_in: 1}\nuser: offline\n")
+    models = load_models_file(path)
+    assert models["teacher"].temperature == 0.5 and models["user"].model == "offline"
+    for text, says in [
+        ("teacher: {model: openai/a, temperature: hot}", "temperature should be float"),
+        ("teacher: {model: openai/a, price_in: '3'}", "price_in should be float"),
+        ("teacher: {model: openai/a, max_tries: 0}", "max_tries is at least 1"),
+        ("teacher: {model: openai/a, requests_per_minute: 0}", "requests_per_minute is at least"),
+        ("teacher: {model: openai/a, parameters: [a]}", "parameters should be dict"),
+        ("teacher: {model: openai/a, max_tokens: true}", "max_tokens is no yes or no"),
+        ("teacher: {model: openai/a, 3: 4}", "unknown 3"),
+        ("teacher: {model: a, temprature: 1}", "unknown temprature"),
+        ("teacher: {}", "needs a line 'model"),
+        ("- a", "expected roles"),
+        ("a: [", "not YAML"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ToolAlpacaError, match=says):
+            load_models_file(path)
+
+
+def test_what_a_cache_key_depends_on(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def of(
+        prompt: Prompt | None = None, sample: int = 0, stop: list[str] | None = None, **config: Any
+    ) -> bytes:
+        model = load_model(ModelConfig(**{"model": "openai/a", "base_url": "http://x/v1", **config}))
+        return completion_key(model.identity, prompt or echo(), sample, stop)
+
+    same = of()
+    assert of(timeout=3.0) == same and of(max_tries=2) == same and of(requests_per_minute=9.0) == same
+    assert of(price_in=3.0) == same
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-another-key-altogether")
+    assert of() == same
+    others = [
+        of(echo("other")),
+        of(echo(history=[{"role": "assistant", "content": "x"}])),
+        of(echo(tools=[{"type": "function", "function": {"name": "f"}}])),
+        of(sample=1),
+        of(stop=["\nObservation:"]),
+        of(model="openai/b"),
+        of(base_url="http://y/v1"),
+        of(temperature=0.5),
+        of(max_tokens=9),
+        of(parameters={"top_p": 0.9}),
+    ]
+    assert len({same, *others}) == len(others) + 1
+
+
+# replies and retries
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": []},
+        {},
+        {"choices": [{"message": {}}]},
+        {"choices": [{"message": {"content": 3}}]},
+        {"choices": None},
+        [],
+        "text",
+    ],
+)
+def test_a_reply_without_a_message_is_no_reply(body: Any) -> None:
+    with pytest.raises(ValueError, match="without a message"):
+        decode(json.dumps(body))
+
+
+def test_a_null_text_is_an_empty_reply() -> None:
+    body = reply("", 3, 4)
+    body["choices"][0]["message"]["content"] = None
+    assert decode(json.dumps(body)).text == ""
+
+
+def test_what_servers_say_beside_the_standard() -> None:
+    """None of it may cost the reply, which was paid for, or the run."""
+    for usage, tokens in [
+        ({"prompt_tokens": 10**30, "completion_tokens": 2}, (0, 2)),
+        ({"prompt_tokens": -5, "completion_tokens": "7"}, (0, 7)),
+        ({"prompt_tokens": None, "completion_tokens": float("inf")}, (0, 0)),
+        ("lots", (0, 0)),
+        (None, (0, 0)),
+    ]:
+        completion = decode(json.dumps(reply("hi", 0, 0) | {"usage": usage}))
+        assert (completion.text, completion.tokens_in, completion.tokens_out) == ("hi", *tokens)
+    assert decode(json.dumps(reply("a \ud83d b \U0001f600", 1, 1))).text == "a ? b \U0001f600"
+    parts = reply("", 1, 1)
+    parts["choices"][0]["message"]["content"] = [
+        {"type": "thinking", "thinking": []}, {"type": "text", "text": "a"}, {"type": "text", "text": "b"},
+    ]  # fmt: skip
+    assert decode(json.dumps(parts)).text == "ab"
+    with pytest.raises(ValueError, match="too deep"):
+        decode("[" * 200_000)
+
+
+def test_tool_calls_are_read() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    body = reply("", 3, 4)
+    body["choices"][0]["message"] = {"role": "assistant", "content": None, "tool_calls": [call]}
+    completion = decode(json.dumps(body))
+    assert completion.tool_calls == (call,) and completion.text == "" and completion.tokens_out == 4
+
+
+@given(st.integers(0, 60), st.floats(0, 1e4))
+def test_retry_after_is_never_undercut(attempt: int, seconds: float) -> None:
+    assert backoff(attempt, seconds) >= seconds
+    assert 0 <= backoff(attempt) <= 60
+
+
+def test_retry_after_in_all_its_forms() -> None:
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30)
+    assert retry_after({"retry-after": "7"}) == 7
+    assert retry_after({"retry-after-ms": "1500", "retry-after": "9"}) == 1.5
+    assert 28 < (retry_after({"retry-after": email.utils.format_datetime(soon, usegmt=True)}) or 0) <= 30
+    date, later = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:47 GMT"
+    assert retry_after({"retry-after": later, "date": date}) == 10, "by the server's own clock"
+    assert retry_after({"retry-after": "Sun Nov  6 08:49:47 1994", "date": date}) == 10, "asctime is UTC"
+    for nothing in ("soon", "inf", "nan", "1e999", "Sun, 99 Nov 99999 08:49:37 GMT", ""):
+        assert retry_after({"retry-after": nothing}) is None and retry_after({}) is None
+
+
+def test_passing_faults_are_retried_and_refusals_are_not(key: str) -> None:
+    async def one(url: str, **config: Any) -> Any:
+        model = load_model(ModelConfig("openai/a", base_url=url, **config))
+        try:
+            return await model.complete(echo())
+        finally:
+            await model.aclose()
+
+    with serve(status=503) as server:
+        for status, asked in [(503, 3), (500, 3), (408, 3), (400, 1), (401, 1), (403, 1), (404, 1)]:
+            server.reset(status=status)
+            with pytest.raises(ModelFailure, match=f"http_{status}") as failure:
+                asyncio.run(one(server.url, max_tries=3))
+            assert server.stats()["calls"] == asked == failure.value.attempts
+            assert failure.value.permanent == (asked == 1)
+            assert key not in str(failure.value)
+        server.reset(status=0, fault_rate=1.0, faults="429", retry_after=0.4)
+        start = time.monotonic()
+        with pytest.raises(TimeoutError):
+            asyncio.run(asyncio.wait_for(one(server.url), 0.9))
+        assert server.stats()["calls"] <= 1 + (time.monotonic() - start) / 0.4
+        server.reset(fault_rate=0.0)
+        assert asyncio.run(one(server.url)).text == '{"echo": "hello"}'
+
+
+def test_the_key_is_taken_out_of_texts(key: str) -> None:
+    model = load_model(ModelConfig("openai/a", base_url="http://x/v1"))
+    encoded = base64.b64encode(f"user:{key}".encode()).decode()
+    for shape in (
+        key,
+        f"Bearer {key}",
+        base64.b64encode(key.encode()).decode(),
+        encoded,
+        "sk-test%2F%2B0123456789abcdef",
+        "sk-test%2f%2b0123456789abcdef",
+        "sk-test\\/+0123456789abcdef",
+        "sk-test\\u002f\\u002b0123456789abcdef",
+        "sk-test&#47;&#43;0123456789abcdef",
+        key[:8] + "****" + key[-8:],
+    ):
+        scrubbed = model.scrub(f"error with {shape} inside")
+        assert (
+            "[key]" in scrubbed
+            and key[8:] not in scrubbed
+            and base64.b64encode(key.encode()).decode()[4:28] not in scrubbed
+        )
+    assert model.scrub("nothing of it") == "nothing of it"
+
+
+def test_ask_asks_again_with_the_next_sample() -> None:
+    class Model:
+        name = "m"
+
+        def __init__(self) -> None:
+            self.samples: list[int] = []
+
+        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None) -> Any:
+            self.samples.append(sample)
+            return decode(json.dumps(reply(str(sample), 0, 0)))
+
+    def two(text: str) -> str:
+        if text != "2":
+            raise ReplyError("not_two", text)
+        return text
+
+    model = Model()
+    assert asyncio.run(ask(model, echo(), two)) == "2" and model.samples == [0, 1, 2]
+    with pytest.raises(RowFailure, match="not_two") as failure:
+        asyncio.run(ask(model, echo(), two, tries=2))
+    assert failure.value.attempts == 2
+
+
+# pacing
+
+
+def test_a_gate_gives_out_its_slots_and_closes() -> None:
+    async def main() -> None:
+        gate, peak = Gate(3), 0
+
+        async def use() -> None:
+            nonlocal peak
+            async with gate.slot():
+                peak = max(peak, gate.in_flight)
+                await asyncio.sleep(0.001)
+
+        await asyncio.gather(*(use() for _ in range(20)))
+        assert peak == 3 and gate.in_flight == 0
+        async with gate.slot(), gate.slot(), gate.slot():
+            waiting = asyncio.create_task(use())
+            await asyncio.sleep(0)
+            gate.close()
+            with pytest.raises(Stopped):
+                await waiting
+        with pytest.raises(Stopped):
+            await use()
+        assert gate.in_flight == 0
+
+    asyncio.run(main())
+
+
+def test_a_limit_per_minute_spreads_calls() -> None:
+    async def main() -> float:
+        limit, start = PerMinute(600), time.monotonic()
+        for _ in range(36):
+            await limit.take()
+        return time.monotonic() - start
+
+    assert 0.4 < asyncio.run(main()) < 2, "30 of a burst, then nearly ten a second"
+
+
+@pytest.mark.parametrize("per_minute", [1, 3, 60, 599, 30_000])
+def test_no_minute_sees_more_calls_than_its_limit(per_minute: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, taken = 0.0, []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("toolalpaca.calls.time.monotonic", lambda: now)
+    monkeypatch.setattr("toolalpaca.calls.asyncio.sleep", sleep)
+
+    async def main() -> None:
+        limit = PerMinute(per_minute)
+        for _ in range(2 * per_minute + 2):
+            await limit.take()
+            taken.append(now)
+
+    asyncio.run(main())
+    assert all(late - early > 59.99 for early, late in zip(taken, taken[per_minute:], strict=False))
+    assert taken[-1] < 125 + 60 / per_minute, "and not many fewer"
+
+
+def test_a_time_limit_is_learned_for_each_kind_of_prompt() -> None:
+    async def main() -> None:
+        deadline = Deadline()
+        for _ in range(20):
+            async with deadline.limit("title"):
+                await asyncio.sleep(0)
+        assert deadline.seconds("title") == 15
+        assert deadline.seconds("specification") == 600, "nothing is known of those"
+        assert [deadline.seconds("title", timeouts) for timeouts in (1, 2, 9)] == [30, 60, 600]
+
+    asyncio.run(main())
+    assert Deadline(2.0).seconds("title", 3) == 2

@@ -1,0 +1,510 @@
+"""Calls: arguments checked, coerced without loss, and written where the specification wants them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toolalpaca.inbound import Refusal, match_request
+from toolalpaca.request import InvalidCall, build_request
+from toolalpaca.schema import Tool
+from toolalpaca.spec import load_spec
+
+DATA = Path(__file__).parents[1].parent / "shared" / "data" / "toolalpaca"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} with the 21 specifications is missing")
+INTS = {"type": "array", "items": {"type": "integer"}}
+OBJECT = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}}
+
+
+def spec(
+    parameters=(), body=None, path="/x", version="3.0.3", media="application/json", required=True, **extra
+) -> str:
+    operation = {
+        "operationId": "f",
+        "parameters": list(parameters),
+        "responses": {"200": {"description": "ok"}},
+    }
+    if body is not None:
+        operation["requestBody"] = {"required": required, "content": {media: {"schema": body}}}
+    server = {"url": "https://{region}.example.com/v1/", "variables": {"region": {"default": "eu"}}}
+    return json.dumps({"openapi": version, "info": {"title": "t", "version": "1"}, "servers": [server],
+                       "paths": {path: {"post": operation}}, **extra})  # fmt: skip
+
+
+def param(name, where="query", schema=None, **fields) -> dict:
+    return {
+        "name": name,
+        "in": where,
+        "schema": schema or {"type": "string"},
+        "required": where == "path",
+        **fields,
+    }
+
+
+def wrong(text: str, arguments, name="f") -> InvalidCall:
+    with pytest.raises(InvalidCall) as error:
+        build_request(text, name, arguments)
+    return error.value
+
+
+# --- where arguments go -----------------------------------------------------------------------------
+
+
+def test_every_location_at_once_percent_encoded():
+    text = spec(
+        [param("id", "path"), param("q"), param("X-Trace", "header"), param("session", "cookie")],
+        {"type": "object", "properties": {"note": {"type": "string"}}},
+        path="/things/{id}/é",
+    )
+    call = {"id": "a/b c?", "q": "x&y=z é+", "X-Trace": "t 1", "session": "s;1", "note": "é"}
+    request = build_request(text, "f", call)
+    assert request.method == "POST"
+    assert request.url == "https://eu.example.com/v1/things/a%2Fb%20c%3F/é?q=x%26y%3Dz%20%C3%A9%2B"
+    assert request.headers == {
+        "X-Trace": "t 1",
+        "Cookie": "session=s%3B1",
+        "Content-Type": "application/json",
+    }
+    assert json.loads(request.body) == {"note": "é"}
+
+
+@pytest.mark.parametrize(
+    ("style", "explode", "schema", "value", "path"),
+    [
+        ("simple", False, INTS, [3, 4], "3,4"),
+        ("simple", True, INTS, [3, 4], "3,4"),
+        ("simple", False, OBJECT, {"a": 1, "b": "c/d"}, "a,1,b,c%2Fd"),
+        ("simple", True, OBJECT, {"a": 1, "b": "c"}, "a=1,b=c"),
+        ("label", False, INTS, [3, 4], ".3,4"),
+        ("label", True, INTS, [3, 4], ".3.4"),
+        ("matrix", False, INTS, [3, 4], ";p=3,4"),
+        ("matrix", True, INTS, [3, 4], ";p=3;p=4"),
+        ("matrix", True, OBJECT, {"a": 1, "b": "c"}, ";a=1;b=c"),
+        ("matrix", False, {"type": "string"}, "v", ";p=v"),
+    ],
+)
+def test_path_styles(style, explode, schema, value, path):
+    text = spec([param("p", "path", schema, style=style, explode=explode)], path="/x/{p}")
+    assert urlsplit(build_request(text, "f", {"p": value}).url).path == f"/v1/x/{path}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "schema", "value", "query"),
+    [
+        ({}, INTS, [3, 4], "p=3&p=4"),
+        ({"explode": False}, INTS, [3, 4], "p=3,4"),
+        ({"style": "spaceDelimited", "explode": False}, INTS, [3, 4], "p=3%204"),
+        ({"style": "pipeDelimited", "explode": False}, INTS, [3, 4], "p=3%7C4"),
+        ({}, OBJECT, {"a": 1, "b": "c d"}, "a=1&b=c%20d"),
+        ({"explode": False}, OBJECT, {"a": 1, "b": "c"}, "p=a,1,b,c"),
+        ({"style": "deepObject"}, OBJECT, {"a": 1, "b": "c"}, "p[a]=1&p[b]=c"),
+        ({"allowReserved": True}, {"type": "string"}, "a/b:c", "p=a/b:c"),
+        ({}, {"type": "boolean"}, True, "p=true"),
+        ({}, {"type": "number"}, 1.5, "p=1.5"),
+    ],
+)
+def test_query_styles(fields, schema, value, query):
+    assert (
+        urlsplit(build_request(spec([param("p", "query", schema, **fields)]), "f", {"p": value}).url).query
+        == query
+    )
+
+
+def test_a_parameter_with_content_is_json():
+    text = spec([{"name": "p", "in": "query", "content": {"application/json": {"schema": OBJECT}}}])
+    (pair,) = parse_qsl(urlsplit(build_request(text, "f", {"p": {"a": "1"}}).url).query)
+    assert json.loads(pair[1]) == {"a": 1}
+
+
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+def test_bodies_of_every_kind(version):
+    schema = {
+        "type": "object",
+        "required": ["name", "at"],
+        "properties": {
+            "name": {"type": "string"},
+            "at": {"$ref": "#/components/schemas/Place"},
+            "tags": {"type": "array", "items": {"type": "string"}},
+        },
+    }
+    place = {"type": "object", "required": ["lat"], "properties": {"lat": {"type": "number"}}}
+    made = {"components": {"schemas": {"Place": place}}, "version": version}
+    call = {"name": "A B", "at": {"lat": "5"}, "tags": ["x", "y&z"]}
+    request = build_request(spec(body=schema, **made), "f", call)
+    assert json.loads(request.body) == {"name": "A B", "at": {"lat": 5}, "tags": ["x", "y&z"]}
+    form = build_request(spec(body=schema, media="application/x-www-form-urlencoded", **made), "f", call)
+    assert parse_qsl(form.body) == [("name", "A B"), ("at", '{"lat": 5}'), ("tags", "x"), ("tags", "y&z")]
+    parts = build_request(spec(body=schema, media="multipart/form-data", **made), "f", call)
+    boundary = parts.headers["Content-Type"].split("boundary=")[1]
+    assert parts.body.count(f"--{boundary}\r\n") == 3
+    assert 'name="name"\r\n\r\nA B\r\n' in parts.body
+    assert build_request(spec(body=INTS, **made), "f", {"body": [1, "2"]}).body == "[1, 2]"
+    assert (
+        build_request(spec(body={"type": "string"}, media="text/plain", **made), "f", {"body": "hi"}).body
+        == "hi"
+    )
+    assert wrong(spec(body=schema, **made), {"name": "x", "at": {}}).parameter == "at"
+
+
+def test_an_optional_body_is_left_out_or_complete():
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+    }
+    text = spec(body=schema, required=False)
+    request = build_request(text, "f", {})
+    assert request.body is None
+    assert "Content-Type" not in request.headers
+    assert wrong(text, {"b": "x"}).kind == "missing_parameter"
+
+
+def test_alternatives_combinations_and_additional_properties():
+    cat = {
+        "type": "object",
+        "required": ["meow"],
+        "properties": {"meow": {"type": "boolean"}},
+        "additionalProperties": False,
+    }
+    dog = {
+        "type": "object",
+        "required": ["bark"],
+        "properties": {"bark": {"type": "integer"}},
+        "additionalProperties": False,
+    }
+    either = spec(body={"oneOf": [cat, dog]})
+    assert json.loads(build_request(either, "f", {"bark": "3"}).body) == {"bark": 3}
+    assert wrong(either, {}).kind == "invalid_value"
+    assert wrong(either, {"bark": 1, "meow": True}).kind == "invalid_value"
+    both = spec(
+        body={"allOf": [{**cat, "additionalProperties": True}, {**dog, "additionalProperties": True}]}
+    )
+    assert wrong(both, {"bark": 3}).parameter == "meow"
+    open_ended = spec(body={"type": "object", "properties": {"a": {"type": "string"}},
+                            "additionalProperties": {"type": "integer"}})  # fmt: skip
+    assert json.loads(build_request(open_ended, "f", {"a": "x", "more": "4"}).body) == {"a": "x", "more": 4}
+    assert wrong(open_ended, {"more": "four"}).parameter == "more"
+
+
+def test_read_only_properties_are_no_parameters():
+    schema = {
+        "type": "object",
+        "required": ["id", "name"],
+        "properties": {"id": {"type": "string", "readOnly": True}, "name": {"type": "string"}},
+    }
+    assert json.loads(build_request(spec(body=schema), "f", {"name": "x"}).body) == {"name": "x"}
+    assert wrong(spec(body=schema), {"name": "x", "id": "1"}).kind == "unknown_parameter"
+
+
+def test_one_name_in_path_and_body_is_one_argument():
+    text = spec(
+        [param("id", "path", {"type": "integer"})],
+        {"type": "object", "properties": {"id": {"type": "integer"}}},
+        path="/x/{id}",
+    )
+    request = build_request(text, "f", {"id": 7})
+    assert urlsplit(request.url).path.endswith("/x/7")
+    assert json.loads(request.body) == {"id": 7}
+
+
+# --- what is refused --------------------------------------------------------------------------------
+
+STRICT = spec(
+    [
+        param("n", schema={"type": "integer", "minimum": 1, "maximum": 9}),
+        param("x", schema={"type": "number", "exclusiveMinimum": True, "minimum": 0}),
+        param("on", schema={"type": "boolean"}),
+        param("unit", schema={"type": "string", "enum": ["metric", "imperial"]}),
+        param("day", schema={"type": "string", "format": "date"}),
+        param("mail", schema={"type": "string", "format": "email"}),
+        param("code", schema={"type": "string", "pattern": "^[A-Z]{2}$"}),
+        param("name", schema={"type": "string", "minLength": 2, "maxLength": 4}),
+        param("list", schema={"type": "array", "items": {"type": "integer"}, "maxItems": 2}),
+        param(
+            "deep",
+            schema={"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}},
+        ),
+        param("maybe", schema={"type": "integer", "nullable": True}),
+        param("X-Tag", "header"),
+        param("must", required=True),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "parameter", "words"),
+    [
+        ({"n": "five"}, "wrong_type", "n", ["an integer", '"five"']),
+        ({"n": 1.5}, "wrong_type", "n", ["an integer", "1.5"]),
+        ({"n": "05"}, "wrong_type", "n", ["an integer", '"05"']),
+        ({"n": "٥"}, "wrong_type", "n", ["an integer"]),
+        ({"n": "1_0"}, "wrong_type", "n", ["an integer"]),
+        ({"n": True}, "wrong_type", "n", ["an integer", "true"]),
+        ({"n": None}, "wrong_type", "n", ["an integer", "null", "leave the parameter out"]),
+        ({"n": 10}, "out_of_range", "n", ["at most 9", "10"]),
+        ({"x": 0}, "out_of_range", "x", ["more than 0"]),
+        ({"x": "NaN"}, "wrong_type", "x", ["a number"]),
+        ({"x": "0.12345678901234567890123"}, "wrong_type", "x", ["a number"]),
+        ({"on": "yes"}, "wrong_type", "on", ["a boolean", '"yes"']),
+        ({"on": 0}, "wrong_type", "on", ["a boolean", "0"]),
+        ({"on": ""}, "wrong_type", "on", ["a boolean"]),
+        ({"unit": "Metric"}, "not_in_enum", "unit", ['"metric", "imperial"', '"Metric"']),
+        ({"day": "2023-02-29"}, "bad_format", "day", ["date", "2024-05-31", "2023-02-29"]),
+        ({"mail": "ann@"}, "bad_format", "mail", ["email", "ann@"]),
+        ({"code": "de"}, "bad_format", "code", ["^[A-Z]{2}$", '"de"']),
+        ({"name": "a"}, "out_of_range", "name", ["at least 2 characters"]),
+        ({"list": "1,2"}, "wrong_type", "list", ["an array"]),
+        ({"list": [1, "b"]}, "wrong_type", "list", ["'list[1]'", "an integer", '"b"']),
+        ({"list": [1, 2, 3]}, "out_of_range", "list", ["at most 2 items"]),
+        ({"deep": {"a": [1, {}]}}, "wrong_type", "deep", ["'deep.a[1]'", "an integer"]),
+        ({"X-Tag": "a\r\nb: c"}, "bad_format", "X-Tag", ["header"]),
+        ({"colour": "red"}, "unknown_parameter", "colour", ["n, x, on"]),
+        ({"must": {}}, "wrong_type", "must", ["a string"]),
+        ({"x": float("nan")}, "wrong_type", "x", ["finite"]),
+        ({"list": [1, float("inf")]}, "wrong_type", "list", ["finite"]),
+        ({"must": "\ud800"}, "bad_format", "must", ["surrogates", "\\ud800"]),
+    ],
+)
+def test_a_mistake_names_the_parameter_what_was_expected_and_what_came(arguments, kind, parameter, words):
+    error = wrong(STRICT, {"must": "m", **arguments})
+    assert (error.kind, error.parameter) == (kind, parameter)
+    assert f"'{parameter}" in str(error)
+    for word in words:
+        assert word in str(error)
+
+
+def test_a_missing_parameter_and_further_mistakes_are_named_together():
+    error = wrong(STRICT, {"n": "x", "colour": 1})
+    assert error.kind == "unknown_parameter"
+    for words in ("no parameter 'colour'", "required parameter 'must' is missing", "'n' is wrong"):
+        assert words in str(error)
+
+
+def test_other_calls_that_cannot_be_sent():
+    assert wrong(STRICT, {}, "g").kind == "unknown_function"
+    assert "f" in str(wrong(STRICT, {}, "g"))
+    for arguments in ([], "text", None, 3, True):
+        assert wrong(STRICT, arguments).kind == "not_an_object"
+    assert wrong(STRICT, {"must": "m", "\ud800": 1}).kind == "unknown_parameter"
+    deep: list = []
+    for _ in range(50_000):
+        deep = [deep]
+    assert wrong(STRICT, {"must": "m", "list": deep}).parameter == "list"
+    for value in ("", ".", ".."):
+        assert wrong(spec([param("p", "path")], path="/x/{p}"), {"p": value}).kind == "bad_format"
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "sent"),
+    [
+        ({"type": "integer"}, "5", 5),
+        ({"type": "integer"}, 5.0, 5),
+        ({"type": "integer"}, "-12", -12),
+        ({"type": "integer"}, "5.0", 5),
+        ({"type": "number"}, "5.5", 5.5),
+        ({"type": "number"}, 5, 5.0),
+        ({"type": "number"}, "1e3", 1000.0),
+        ({"type": "boolean"}, "true", True),
+        ({"type": "boolean"}, "false", False),
+        ({"type": "string"}, 90210, "90210"),
+        ({"type": "string"}, "5", "5"),
+        ({"type": "array", "items": {"type": "integer"}}, ["1", 2], [1, 2]),
+        ({"anyOf": [{"type": "integer"}, {"type": "boolean"}]}, "7", 7),
+        ({"type": "integer", "nullable": True}, None, None),
+        ({"type": "integer", "enum": [1, 2]}, "2", 2),
+        ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, "4", 4),
+    ],
+)
+def test_coercions_lose_nothing(schema, given, sent):
+    request = build_request(spec(body={"type": "object", "properties": {"p": schema}}), "f", {"p": given})
+    got = json.loads(request.body)["p"]
+    assert got == sent
+    assert isinstance(got, bool) == isinstance(sent, bool)
+    assert isinstance(got, str) == isinstance(sent, str)
+    if schema.get("type") == "integer" and sent is not None:
+        assert "." not in request.body, "5.0 is no integer to every server"
+
+
+def test_types_of_openapi_3_1():
+    text = spec(
+        body={"type": "object", "properties": {"p": {"type": ["integer", "null"], "exclusiveMinimum": 3}}},
+        version="3.1.0",
+    )
+    assert json.loads(build_request(text, "f", {"p": None}).body) == {"p": None}
+    assert wrong(text, {"p": 3}).kind == "out_of_range"
+    assert "an integer or null" in str(wrong(text, {"p": "x"}))
+
+
+def test_a_tool_is_as_good_as_its_specification():
+    text = spec([param("q")])
+    tool = Tool("t", "t", "c", "", "", "", "", text)
+    assert build_request(tool, "f", {"q": "x"}) == build_request(load_spec(text), "f", {"q": "x"})
+
+
+# --- properties -------------------------------------------------------------------------------------
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+any_texts = st.text(st.characters(), max_size=12)
+header_texts = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
+path_texts = texts.filter(lambda t: t not in ("", ".", ".."))
+bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "s": texts,
+        "i": st.integers(),
+        "f": st.floats(allow_nan=False, allow_infinity=False),
+        "b": st.booleans(),
+        "l": st.lists(texts, max_size=3),
+        "o": st.fixed_dictionaries({}, optional={"x": st.integers(), "y": texts}),
+        "m": st.one_of(st.none(), st.integers()),
+    },
+)
+BODY = {
+    "type": "object",
+    "properties": {
+        "s": {"type": "string"},
+        "i": {"type": "integer"},
+        "f": {"type": "number"},
+        "b": {"type": "boolean"},
+        "l": {"type": "array", "items": {"type": "string"}},
+        "m": {"type": "integer", "nullable": True},
+        "o": {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "string"}}},
+    },
+}
+EVERYWHERE = spec(
+    [
+        param("p", "path"), param("n", "path", {"type": "integer"}), param("q"), param("many", schema=INTS),
+        param("few", schema={"type": "array", "items": {"type": "string"}}, explode=False),
+        param("deep", schema=OBJECT, style="deepObject"), param("X-H", "header"), param("c", "cookie"),
+    ],
+    BODY, path="/x/{p}/y/{n}",
+)  # fmt: skip
+plain = {
+    "q": texts, "many": st.lists(st.integers(), min_size=1, max_size=3), "X-H": header_texts, "c": texts,
+    "few": st.lists(st.text("abc é&=/", min_size=1, max_size=4), min_size=1, max_size=3),
+    "deep": st.fixed_dictionaries({"a": st.integers()}, optional={"b": texts}),
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.fixed_dictionaries({"p": path_texts, "n": st.integers()}, optional=plain), bodies)
+def test_a_server_reads_back_the_arguments_that_were_sent(outside, body):
+    arguments = {**outside, **body}
+    request = build_request(EVERYWHERE, "f", arguments)
+    assert request.url.isascii()
+    assert unquote(urlsplit(request.url).path.split("/")[3], errors="strict") == outside["p"]
+    target = request.url.removeprefix("https://eu.example.com/v1")
+    match = match_request(load_spec(EVERYWHERE), "POST", target, request.headers, request.body.encode())
+    assert match.arguments == arguments
+    assert match.request == request
+
+
+anything = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        any_texts,
+        st.sampled_from(["5", "true", "2024-01-01"]),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(any_texts, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    st.one_of(
+        anything,
+        st.fixed_dictionaries(
+            {"must": texts},
+            optional={
+                n: anything
+                for n in ("n", "x", "on", "unit", "day", "code", "name", "list", "deep", "maybe", "X-Tag")
+            },
+        ),
+    )
+)
+def test_any_arguments_give_a_request_or_a_typed_mistake(arguments):
+    try:
+        request = build_request(STRICT, "f", arguments)
+    except InvalidCall as error:
+        assert error.kind and str(error).encode()
+        return
+    assert request.url.startswith("https://eu.example.com/v1/x?")
+    json.dumps(request.arguments, allow_nan=False).encode()
+    assert request.url.isascii()
+    assert request.arguments.get("n", 1) in range(1, 10)
+
+
+# --- a request as a server reads it -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status", "words"),
+    [
+        ("GET", "/nowhere", b"", 404, "no path matches /nowhere"),
+        ("GET", "/x/a/y/1", b"", 405, "expected POST"),
+        ("POST", "/x/a/y/one", b"{}", 422, "path parameter 'n'"),
+        ("POST", "/x/a/y/1?many=1&many=b", b"{}", 422, "query parameter 'many' at [1]"),
+        ("POST", "/x/a/y/1?zzz=1", b"{}", 422, "query parameter 'zzz' is not known"),
+        ("POST", "/x/a/y/1?q=1&q=2", b"{}", 422, "expected one value, got 2"),
+        ("POST", "/x/a/y/1?deep[a]=x", b"{}", 422, "query parameter 'deep' at a"),
+        ("POST", "/x/a/y/1", b"", 422, "the body is missing"),
+        ("POST", "/x/a/y/1", b"{", 422, "cannot be read"),
+        ("POST", "/x/a/y/1", b'{"i": "5"}', 422, "body, i: expected an integer"),
+        ("POST", "/x/%ff/y/1", b"{}", 422, "UTF-8"),
+    ],
+)
+def test_refusals_have_a_status_and_say_why(method, target, body, status, words):
+    with pytest.raises(Refusal) as error:
+        match_request(load_spec(EVERYWHERE), method, target, {"Content-Type": "application/json"}, body)
+    assert error.value.status == status
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "headers", "query"),
+    [
+        ({"type": "apiKey", "in": "header", "name": "X-Key"}, {"x-key": "k"}, ""),
+        ({"type": "apiKey", "in": "query", "name": "key"}, {}, "?key=k"),
+        ({"type": "apiKey", "in": "cookie", "name": "sid"}, {"Cookie": "a=b; sid=k"}, ""),
+        ({"type": "http", "scheme": "bearer"}, {"Authorization": "Bearer k"}, ""),
+        ({"type": "http", "scheme": "basic"}, {"Authorization": "Basic dTpw"}, ""),
+        ({"type": "oauth2", "flows": {}}, {"authorization": "bearer k"}, ""),
+    ],
+)
+def test_credentials_are_demanded_where_the_specification_demands_them(scheme, headers, query):
+    loaded = load_spec(spec(components={"securitySchemes": {"s": scheme}}, security=[{"s": []}]))
+    with pytest.raises(Refusal) as error:
+        match_request(loaded, "POST", "/x", {})
+    assert error.value.status == 401
+    assert match_request(loaded, "POST", f"/x{query}", headers).operation.name == "f"
+    optional = load_spec(spec(components={"securitySchemes": {"s": scheme}}, security=[{"s": []}, {}]))
+    assert match_request(optional, "POST", "/x", {}).arguments == {}
+
+
+@needs_data
+def test_gold_calls_of_the_published_tasks_can_be_sent():
+    sent = 0
+    for name in ("eval_real", "eval_simulated"):
+        for tool in json.loads((DATA / f"{name}.json").read_text()):
+            for answer in tool["Golden_Answers"]:
+                for step in answer:
+                    try:
+                        arguments = json.loads(step["Action_Input"])
+                    except ValueError:
+                        continue
+                    given = {k: v for k, v in arguments.items() if v != ""}  # "" is their "not given"
+                    known = step["Action"] in load_spec(tool["Documentation"]).operations
+                    if known and "filter" not in given:  # one gold step names a parameter that does not exist
+                        request = build_request(tool["Documentation"], step["Action"], given)
+                        assert request.url.startswith("http")
+                        sent += 1
+    assert sent > 240

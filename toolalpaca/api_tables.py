@@ -1,0 +1,215 @@
+"""API tables in Markdown lists such as the public-apis README (GitHub-flavoured tables)."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+COLUMNS = {
+    "name": ("api", "name", "api name", "service"),
+    "description": ("description", "about", "details"),
+    "auth": ("auth", "authentication", "authorization"),
+    "link": ("link", "url", "documentation", "docs"),
+    "category": ("category",),
+}
+_INDEX = re.compile(r"(?i)^(index|contents|table of contents|toc)$")
+_DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-*:?\s*)*")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9])(\*\*\*|\*\*|\*|___|__|_|~~)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9])")
+_AUTH = re.compile(r"(?i)`[^`]+`|no|none|yes|unknown|api[ -]?key|oauth ?[12]?|token|bearer|basic|")
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+
+
+def read_tables(text: str) -> Iterator[dict[str, str]]:
+    """The rows of every API table: name, description, auth, link and category, all plain text.
+
+    A table counts when its header names an API, a description and authentication, and when it stands
+    after the list's index (where there is one). Its category is the heading above it, or its own
+    `Category` column.
+    """
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    lines = text.splitlines()
+    references = {
+        m[1].strip().lower(): m[2]
+        for line in lines
+        if (m := re.match(r" {0,3}\[([^\]]+)\]:\s*<?(\S+?)>?(?:\s|$)", line))
+    }
+    after_index = max((i for i, line in enumerate(lines) if _is_index(line)), default=-1)
+    category, columns, fence, gap = "", None, "", False
+    for number, line in enumerate(lines):
+        if found := _FENCE.match(line):
+            fence = "" if fence == found[1] else (fence or found[1])
+            continue
+        if fence:
+            continue
+        heading = _heading(lines, number)
+        if heading is not None:
+            category, columns = heading, None
+            continue
+        if not line.strip():
+            gap = True
+            continue
+        cells = split_row(line) if "|" in line else []
+        if len(cells) < 2 or (gap and columns and not line.lstrip().startswith("|") and not _header(cells)):
+            if columns and not cells:
+                columns = None
+            continue
+        if header := _header(cells):
+            columns, gap = (header if number > after_index else None), False
+        elif columns and not _DELIMITER.fullmatch(line):
+            gap = False
+            row = _row(cells, columns, references)
+            row["category"] = row.get("category") or category
+            yield row
+
+
+def split_row(line: str) -> list[str]:
+    """The cells of a table row. A pipe that is escaped or stands inside a link is no separator."""
+    cells, cell, i = [], "", 0
+    line = line.strip()
+    while i < len(line):
+        if line[i] == "\\" and line[i + 1 : i + 2] == "|":
+            cell += "|"
+            i += 2
+            continue
+        if line[i] == "[" and (end := _link_end(line, i)):
+            cell += line[i:end]
+            i = end
+            continue
+        if line[i] == "|":
+            cells.append(cell.strip())
+            cell = ""
+        else:
+            cell += line[i]
+        i += 1
+    cells.append(cell.strip())
+    if cells and not cells[0] and line.startswith("|"):
+        cells = cells[1:]
+    if cells and not cells[-1] and line.endswith("|"):
+        cells = cells[:-1]
+    return cells
+
+
+def plain(text: str) -> str:
+    """Markdown and HTML as plain text: links by their text, no images, tags or emphasis."""
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", " ", text)
+    while (found := _first_link(text)) is not None:
+        start, end, label, _ = found
+        text = text[:start] + label + text[end:]
+    text = re.sub(r"\[([^\]]+)\]\[[^\]]*\]", r"\1", text)
+    text = re.sub(r"<(https?://[^>\s]+)>", r"\1", text)
+    text = re.sub(r"</?[A-Za-z][^<>]*>", " ", text)
+    before = None
+    while text != before:
+        before, text = text, _EMPHASIS.sub(r"\2", text)
+    text = re.sub(r"(`+)\s*(.+?)\s*\1", r"\2", text)
+    text = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
+    return " ".join(html.unescape(text).split())
+
+
+def _row(cells: list[str], columns: dict[str, int], references: dict[str, str]) -> dict[str, str]:
+    width = columns["width"]
+    while len(cells) > width and not cells[-1]:
+        cells = cells[:-1]
+    cells = _fitted(cells, columns)
+    cells += [""] * (width - len(cells))
+    row = {key: plain(cells[at]) for key, at in columns.items() if key != "width"}
+    name = cells[columns["name"]]
+    link = _target(name, references)
+    if not link and "link" in columns:
+        link = _target(cells[columns["link"]], references) or row.get("link", "")
+    row["link"] = html.unescape(link)
+    row["name"] = re.sub(r"^\[(.*)\]$", r"\1", row["name"]).strip()
+    return row
+
+
+def _fitted(cells: list[str], columns: dict[str, int]) -> list[str]:
+    """A row with too many cells: a bare pipe split its description, or the last ones are surplus.
+
+    The authentication cell tells which: it holds a word of its own kind (`apiKey`, No).
+    """
+    at, extra = columns["description"], len(cells) - columns["width"]
+    for split in range(extra + 1):
+        fitted = [*cells[:at], " | ".join(cells[at : at + split + 1]), *cells[at + split + 1 :]]
+        if extra > 0 and _AUTH.fullmatch(fitted[columns["auth"]]):
+            return fitted[: columns["width"]]
+    return cells[: columns["width"]]
+
+
+def _target(text: str, references: dict[str, str]) -> str:
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", " ", text)
+    found = _first_link(text)
+    if found:
+        return found[3]
+    if m := re.search(r"\[([^\]]+)\]\[([^\]]*)\]", text):
+        return references.get((m[2] or m[1]).strip().lower(), "")
+    if m := re.search(r"(?i)<a\s[^>]*href\s*=\s*[\"']?([^\"'\s>]+)", text):
+        return m[1]
+    if m := re.search(r"<?(https?://[^\s<>|]+)", text):
+        return m[1]
+    if m := re.fullmatch(r"\s*\[([^\]]+)\]\s*", text):
+        return references.get(m[1].strip().lower(), "")
+    return ""
+
+
+def _first_link(text: str) -> tuple[int, int, str, str] | None:
+    """Start, end, label and target of the first inline link."""
+    for i, char in enumerate(text):
+        if char == "[" and (end := _link_end(text, i)):
+            close = _closing(text, i, "[", "]")
+            inside = text[close + 2 : end - 1].strip()
+            target = inside[1:].split(">")[0] if inside.startswith("<") else inside.split(" ")[0]
+            return i, end, text[i + 1 : close], target
+    return None
+
+
+def _link_end(text: str, start: int) -> int:
+    """Where the link that begins at `start` ends (exclusive); 0 when none begins there."""
+    close = _closing(text, start, "[", "]")
+    if close < 0 or text[close + 1 : close + 2] != "(":
+        return 0
+    end = _closing(text, close + 1, "(", ")")
+    return end + 1 if end > 0 else 0
+
+
+def _closing(text: str, start: int, opening: str, closing: str) -> int:
+    depth, i = 0, start
+    while i < len(text):
+        if text[i] == "\\":
+            i += 2
+            continue
+        depth += (text[i] == opening) - (text[i] == closing)
+        if depth == 0:
+            return i
+        i += 1
+    return -1
+
+
+def _header(cells: list[str]) -> dict[str, int] | None:
+    """Where a header row has which column; None when it heads no API table."""
+    titles = [plain(cell).lower() for cell in cells]
+    columns = {}
+    for key, names in COLUMNS.items():
+        at = next((titles.index(name) for name in names if name in titles), None)
+        if at is not None:
+            columns[key] = at
+    if not {"name", "description", "auth"} <= columns.keys():
+        return None
+    return {**columns, "width": len(titles)}
+
+
+def _heading(lines: list[str], number: int) -> str | None:
+    """The text of a heading, written with # or underlined; None for any other line."""
+    line = lines[number]
+    if found := _HEADING.fullmatch(line):
+        return plain(found[2] or "")
+    below = lines[number + 1] if number + 1 < len(lines) else ""
+    if line.strip() and "|" not in line and re.fullmatch(r" {0,3}(=+|-{2,})\s*", below):
+        return plain(line)
+    return None
+
+
+def _is_index(line: str) -> bool:
+    found = _HEADING.fullmatch(line)
+    return bool(found and _INDEX.fullmatch(plain(found[2] or "")))

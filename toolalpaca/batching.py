@@ -1,0 +1,281 @@
+"""Decoding of many requests at once with a transformers model: rows join and leave the batch as they go."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+from toolalpaca.models import ModelFailure
+
+TAIL = 24  # tokens decoded to look for a stop text, beyond its own length
+ROOM = 64  # tokens that a cache has room for beyond what it holds
+
+
+class _RoomyLayer(DynamicLayer):
+    """Keys and values of every token, with room for more: a token is written, not everything copied.
+
+    `keys` and `values` [rows, heads, tokens, head_dim] may be exchanged from outside at any time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._room: list[torch.Tensor] = []
+        self._shown: torch.Tensor | None = None  # the keys that are a part of the room
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append; returns all keys and values."""
+        if not self.is_initialized:
+            return super().update(key_states, value_states, *args, **kwargs)
+        held, total = self.keys.shape[-2], self.keys.shape[-2] + key_states.shape[-2]
+        if self._shown is not self.keys or self._room[0].shape[-2] < total:
+            self._room = [
+                torch.nn.functional.pad(old, (0, 0, 0, total - held + ROOM))
+                for old in (self.keys, self.values)
+            ]
+        for room, new in zip(self._room, (key_states, value_states), strict=True):
+            room[:, :, held:total] = new
+        self.keys, self.values = (room[:, :, :total] for room in self._room)
+        self._shown = self.keys
+        return self.keys, self.values
+
+
+@dataclass
+class _Row:
+    ids: list[int]
+    limit: int  # tokens to generate at most
+    stop: list[str]
+    seed: int
+    done: asyncio.Future[tuple[str, int, str]]
+    said: list[int] = field(default_factory=list)
+    generator: torch.Generator | None = None
+
+
+class Decoder:
+    """A model with its batch. `put` is called from anywhere, `work` from one thread at a time.
+
+    The batch's cache is padded on the left: row i's tokens are the last ones of its part of the
+    attention mask [rows, columns], and its positions count only them.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        batch_size: int = 16,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+    ):
+        self.model, self.tokenizer = model, tokenizer
+        self.batch_size, self.temperature, self.top_p = batch_size, temperature, top_p
+        self.context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        ends = model.generation_config.eos_token_id if model.generation_config else None
+        self.ends = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
+        self.padding = tokenizer.pad_token_id or 0
+        self._texts: dict[int, str] = {}  # of single tokens
+        self._waiting: queue.SimpleQueue[_Row] = queue.SimpleQueue()
+        self._rows: list[_Row] = []
+        self._cache: DynamicCache | None = None
+        self._mask: torch.Tensor | None = None
+        self._next: torch.Tensor | None = None  # [rows] the tokens to feed
+
+    def put(
+        self, ids: list[int], *, limit: int, stop: list[str], seed: int, done: asyncio.Future[Any]
+    ) -> None:
+        """Queue a request; `done` gets (text, number of tokens, finish reason)."""
+        self._waiting.put(_Row(ids, limit, stop, seed, done))
+
+    @torch.inference_mode()
+    def work(self) -> None:
+        """Decode until nobody waits."""
+        while self._rows or not self._waiting.empty():
+            try:
+                if self._room():
+                    self._join()
+                if self._rows:
+                    self._step()
+            except torch.OutOfMemoryError as error:
+                self._shrink(error)
+            except Exception as error:
+                for row in self._rows:
+                    _tell(row.done, ModelFailure("generation_failed", f"{type(error).__name__}: {error}"))
+                self._rows, self._cache = [], None
+
+    def _room(self) -> bool:
+        # A join costs a prefill and a copy of the cache, so it waits until it is worth it.
+        if not self._rows:
+            return True
+        free = self.batch_size - len(self._rows)
+        return self._plain and free >= min(self._waiting.qsize(), self.batch_size // 4 + 1) > 0
+
+    @property
+    def _plain(self) -> bool:
+        """Whether the cache is keys and values of every token, so that batches can be joined and cut."""
+        return all(type(layer) is _RoomyLayer for layer in self._cache.layers)
+
+    def _join(self) -> None:
+        new: list[_Row] = []
+        while len(new) + len(self._rows) < self.batch_size:
+            try:
+                row = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if not row.done.cancelled():
+                new.append(row)
+        if not new:
+            return
+        rows, cache, mask, feed = self._rows, self._cache, self._mask, self._next
+        self._rows = rows + new  # before the prefill, so that a failure reaches them
+        width = max(len(row.ids) for row in new)
+        device = self.model.device
+        ids = torch.full((len(new), width), self.padding, device=device)
+        new_mask = torch.zeros((len(new), width), dtype=torch.long, device=device)
+        for i, row in enumerate(new):
+            ids[i, width - len(row.ids) :] = torch.tensor(row.ids, device=device)
+            new_mask[i, width - len(row.ids) :] = 1
+        new_cache = DynamicCache(config=self.model.config)
+        new_cache.layers = [
+            _RoomyLayer() if type(layer) is DynamicLayer else layer for layer in new_cache.layers
+        ]
+        logits = self.model(
+            input_ids=ids,
+            attention_mask=new_mask,
+            position_ids=(new_mask.cumsum(1) - 1).clamp(min=0),
+            past_key_values=new_cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        if rows:
+            new_mask, new_cache = _stack(mask, cache, new_mask, new_cache)
+        self._mask, self._cache = new_mask, new_cache
+        fed = self._choose(logits, new)
+        self._next = torch.cat([feed, fed]) if rows else fed
+        self._settle(fed.tolist(), len(rows))
+
+    def _step(self) -> None:
+        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
+        logits = self.model(
+            input_ids=self._next[:, None],
+            attention_mask=self._mask,
+            position_ids=self._mask.sum(1, keepdim=True) - 1,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        self._next = self._choose(logits, self._rows)
+        self._settle(self._next.tolist(), 0)
+
+    def _choose(self, logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
+        """The next token of each row [rows, vocabulary] -> [rows]."""
+        if not self.temperature:
+            return logits.argmax(-1)
+        probabilities = torch.softmax(logits.float() / self.temperature, -1).cpu()
+        if self.top_p < 1:
+            ordered, places = probabilities.sort(-1, descending=True)
+            ordered[ordered.cumsum(-1) - ordered >= self.top_p] = 0
+            probabilities = torch.zeros_like(probabilities).scatter(-1, places, ordered)
+        picked = []
+        for row, p in zip(rows, probabilities, strict=True):
+            if row.generator is None:
+                row.generator = torch.Generator().manual_seed(row.seed)
+            picked.append(torch.multinomial(p, 1, generator=row.generator))
+        return torch.cat(picked).to(logits.device)
+
+    def _settle(self, tokens: list[int], first: int) -> None:
+        """Give `tokens` to the rows from `first` on; rows that end leave the batch."""
+        keep = list(range(first))
+        for i, token in enumerate(tokens, first):
+            row = self._rows[i]
+            if not self._ended(row, token) and not row.done.cancelled():
+                keep.append(i)
+        if len(keep) == len(self._rows):
+            return
+        self._rows = [self._rows[i] for i in keep]
+        if not keep:
+            self._cache = None
+            return
+        index = torch.tensor(keep, device=self._mask.device)
+        self._mask, self._next = self._mask[index], self._next[index]
+        if not self._plain:
+            self._cache.batch_select_indices(index)
+            return
+        unused = int((self._mask.sum(0) == 0).int().argmin())  # columns that pad every row
+        self._mask = self._mask[:, unused:]
+        for layer in self._cache.layers:
+            layer.keys, layer.values = layer.keys[index, :, unused:], layer.values[index, :, unused:]
+
+    def _ended(self, row: _Row, token: int) -> bool:
+        if token in self.ends:
+            return self._answer(row, "stop")
+        row.said.append(token)
+        if row.stop and self._may_end(row.stop, token):
+            longest = max(map(len, row.stop))
+            tail = self._text(row.said[-TAIL - longest :])
+            if any(stop in tail for stop in row.stop):
+                return self._answer(row, "stop")
+        return self._answer(row, "length") if len(row.said) >= row.limit else False
+
+    def _may_end(self, stops: list[str], token: int) -> bool:
+        """Whether a stop text can end in this token: decoding the tail at every token is what takes time."""
+        if token not in self._texts:
+            self._texts[token] = self._text([token])
+        text = self._texts[token]
+        return any(stop[-1] in text or stop[-1].isspace() or not stop[-1].isascii() for stop in stops)
+
+    def _answer(self, row: _Row, reason: str) -> bool:
+        text = self._text(row.said)
+        ends = [place for stop in row.stop if (place := text.find(stop)) >= 0]
+        _tell(row.done, (text[: min(ends)] if ends else text, len(row.said), reason))
+        return True
+
+    def _text(self, ids: list[int]) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+    def _shrink(self, error: Exception) -> None:
+        """The device's memory does not hold the batch: start its rows anew in a smaller one."""
+        rows, self._rows, self._cache = self._rows, [], None
+        torch.cuda.empty_cache()
+        if self.batch_size == 1:
+            for row in rows:
+                _tell(row.done, ModelFailure("out_of_memory", str(error)[:200]))
+            return
+        self.batch_size = max(1, min(self.batch_size, len(rows)) // 2)
+        for row in rows:
+            row.said, row.generator = [], None
+            self._waiting.put(row)
+
+
+def _stack(
+    mask: torch.Tensor, cache: DynamicCache, new_mask: torch.Tensor, new_cache: DynamicCache
+) -> tuple[torch.Tensor, DynamicCache]:
+    """Two batches as one, the narrower one padded on the left."""
+    width = max(mask.shape[1], new_mask.shape[1])
+    pad = torch.nn.functional.pad
+    left, new_left = width - mask.shape[1], width - new_mask.shape[1]
+    for layer, new in zip(cache.layers, new_cache.layers, strict=True):
+        for name in ("keys", "values"):
+            old, added = getattr(layer, name), getattr(new, name)
+            setattr(layer, name, torch.cat([pad(old, (0, 0, left, 0)), pad(added, (0, 0, new_left, 0))]))
+    return torch.cat([pad(mask, (left, 0)), pad(new_mask, (new_left, 0))]), cache
+
+
+def _tell(done: asyncio.Future[Any], result: Any) -> None:
+    def set_result() -> None:
+        if done.done():
+            return
+        if isinstance(result, Exception):
+            done.set_exception(result)
+        else:
+            done.set_result(result)
+
+    loop = done.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(set_result)

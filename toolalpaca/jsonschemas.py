@@ -1,0 +1,233 @@
+"""Small operations on JSON Schemas: mending what a validator would choke on, walking, merging, naming."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable
+from re import _constants as re_constants
+from re import _parser as re_parser
+from typing import Any
+
+Json = dict[str, Any]
+
+TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
+_ALIASES = {
+    "int": "integer", "int32": "integer", "int64": "integer", "long": "integer", "float": "number",
+    "double": "number", "decimal": "number", "str": "string", "text": "string", "date": "string",
+    "date-time": "string", "datetime": "string", "file": "string", "binary": "string", "uuid": "string",
+    "bool": "boolean", "list": "array", "dict": "object", "map": "object", "None": "null",
+}  # fmt: skip
+MAPS = ("properties", "patternProperties", "dependentSchemas", "$defs")
+LISTS = ("allOf", "oneOf", "anyOf", "prefixItems")
+SINGLE = (
+    "items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else",
+    "unevaluatedItems", "unevaluatedProperties",
+)  # fmt: skip
+MAX_PATTERN = 1_000
+MAX_REPEATS = 20
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_NUMBERS = ("minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum")
+_DROPPED = (
+    "$schema",
+    "$id",
+    "$anchor",
+    "$dynamicRef",
+    "$dynamicAnchor",
+    "xml",
+    "externalDocs",
+    "discriminator",
+)
+
+
+def clean(node: Json, version: str) -> Json:  # noqa: PLR0912 (one branch per keyword)
+    """One schema object, its children untouched, as JSON Schema 2020-12.
+
+    OpenAPI 3.0's `nullable` and boolean `exclusiveMinimum` are translated; keywords whose value no
+    validator could read are dropped, and common misspellings of types mended.
+    """
+    schema = {k: v for k, v in node.items() if k not in _DROPPED and k not in ("nullable", "type")}
+    kinds = node.get("type")
+    kinds = [
+        _ALIASES.get(k, k) for k in (kinds if isinstance(kinds, list) else [kinds]) if isinstance(k, str)
+    ]
+    kinds = [k for k in kinds if k in TYPES]
+    for key in _COUNTS:
+        if key in schema and not (
+            _number(schema[key]) and schema[key] >= 0 and schema[key] == int(schema[key])
+        ):
+            del schema[key]
+    for low, strict in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if schema.get(strict) is True and _number(schema.get(low)):
+            schema[strict] = schema.pop(low)
+    for key in _NUMBERS:
+        if key in schema and not (_number(schema[key]) and (key != "multipleOf" or schema[key] > 0)):
+            del schema[key]
+    if "required" in schema:
+        names = schema["required"]
+        schema["required"] = [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
+        if not schema["required"]:
+            del schema["required"]
+    if "enum" in schema and not (isinstance(schema["enum"], list) and schema["enum"]):
+        del schema["enum"]
+    if "pattern" in schema and compiled(schema["pattern"]) is None:
+        del schema["pattern"]
+    for key in MAPS:
+        if key in schema and not isinstance(schema[key], dict):
+            del schema[key]
+    for key in LISTS:
+        if key in schema and not (isinstance(schema[key], list) and schema[key]):
+            del schema[key]
+    for key in SINGLE:
+        if key in schema and not isinstance(schema[key], (dict, bool)):
+            del schema[key]
+    if isinstance(schema.get("patternProperties"), dict):
+        schema["patternProperties"] = {
+            k: v for k, v in schema["patternProperties"].items() if compiled(k) is not None
+        }
+    if version == "3.0" and node.get("nullable") is True:
+        if kinds:
+            kinds = [*kinds, "null"] if "null" not in kinds else kinds
+        elif schema.keys() & {"allOf", "oneOf", "anyOf"}:
+            about = {k: schema.pop(k) for k in ("description", "default", "example", "title") if k in schema}
+            return {**about, "anyOf": [schema, {"type": "null"}]}
+    if kinds:
+        schema = {"type": kinds[0] if len(kinds) == 1 else kinds, **schema}
+    return schema
+
+
+def rewrite(schema: Json, change: Callable[[Any], Any]) -> Json:
+    """A copy of a schema with `change` applied to every schema directly inside it."""
+    result = dict(schema)
+    for key in MAPS:
+        if key in result:
+            result[key] = {name: change(value) for name, value in result[key].items()}
+    for key in LISTS:
+        if key in result:
+            result[key] = [change(value) for value in result[key]]
+    for key in SINGLE:
+        if key in result:
+            result[key] = change(result[key])
+    return result
+
+
+def without_required(schema: Any, flag: str) -> Any:
+    """A schema whose objects do not require the properties marked `flag` (readOnly or writeOnly)."""
+    if not isinstance(schema, dict):
+        return schema
+    schema = rewrite(schema, lambda child: without_required(child, flag))
+    properties = schema.get("properties", {})
+    marked = [n for n, v in properties.items() if isinstance(v, dict) and v.get(flag) is True]
+    if marked and "required" in schema:
+        schema["required"] = [name for name in schema["required"] if name not in marked]
+    return schema
+
+
+def types_of(schema: Json) -> list[str]:
+    """The types a schema names, guessed from its keywords where it names none."""
+    kinds = schema.get("type")
+    if isinstance(kinds, str):
+        return [kinds]
+    if isinstance(kinds, list):
+        return kinds
+    if "properties" in schema or "additionalProperties" in schema:
+        return ["object"]
+    if "items" in schema:
+        return ["array"]
+    return []
+
+
+def follow(schema: Any, root: Json) -> Json:
+    """A schema with a reference into the root's `$defs` followed."""
+    seen = 0
+    while isinstance(schema, dict) and "$ref" in schema and seen < 50:
+        target = root.get("$defs", {}).get(str(schema["$ref"]).removeprefix("#/$defs/"), {})
+        beside = {k: v for k, v in schema.items() if k != "$ref"}
+        schema = {**target, **beside} if isinstance(target, dict) else target
+        seen += 1
+    return schema if isinstance(schema, dict) else {}
+
+
+def object_view(schema: Json, root: Json | None = None) -> Json | None:
+    """The properties an object schema describes, through `allOf`, `oneOf` and `anyOf`; None for no object.
+
+    Returns {"properties", "required", "additional"}: `required` is what every alternative requires;
+    `additional` is the schema of further properties where one is stated (True for any), else None.
+    """
+    root = schema if root is None else root
+    schema = follow(schema, root)
+    properties: Json = dict(schema.get("properties", {}))
+    required = list(schema.get("required", []))
+    additional = schema.get("additionalProperties")
+    found = types_of(schema) == ["object"] or ("object" in types_of(schema))
+    for part in schema.get("allOf", []):
+        view = object_view(part, root)
+        if view:
+            found = True
+            for name, value in view["properties"].items():
+                properties[name] = (
+                    value
+                    if name not in properties or not isinstance(properties[name], dict)
+                    else {"allOf": [properties[name], value]}
+                    if properties[name] != value
+                    else value
+                )
+            required += view["required"]
+            additional = view["additional"] if additional is None else additional
+    for key in ("oneOf", "anyOf"):
+        branches = [follow(branch, root) for branch in schema.get(key, [])]
+        branches = [branch for branch in branches if types_of(branch) != ["null"]]
+        views = [object_view(branch, root) for branch in branches]
+        if not views or any(view is None for view in views):
+            if views and not found:
+                return None
+            continue
+        found = True
+        for view in views:
+            for name, value in view["properties"].items():
+                if name not in properties:
+                    others = [v["properties"][name] for v in views if name in v["properties"]]
+                    distinct = [v for i, v in enumerate(others) if v not in others[:i]]
+                    properties[name] = value if len(distinct) == 1 else {"anyOf": distinct}
+        required += [n for n in views[0]["required"] if all(n in view["required"] for view in views)]
+    if not found:
+        return None
+    required = list(dict.fromkeys(required))
+    if additional is False or additional is None:
+        additional = None
+    return {"properties": properties, "required": required, "additional": additional}
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(pattern: Any) -> re.Pattern[str] | None:
+    """A regular expression of the ECMA dialect as Python's; None when it cannot or must not be used.
+
+    A repetition of nothing but a repetition, such as `(a+)+`, takes exponential time on some texts.
+    """
+    if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN:
+        return None
+    try:
+        if _explodes(re_parser.parse(pattern)):
+            return None
+        return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        return None
+
+
+def _explodes(tokens: Any, repeated: bool = False) -> bool:
+    items = list(tokens)
+    for op, argument in items:
+        endless = op in (re_constants.MAX_REPEAT, re_constants.MIN_REPEAT) and argument[1] > MAX_REPEATS
+        alone = len(items) == 1 and repeated
+        if endless and alone:
+            return True
+        inner = argument[-1] if endless or op is re_constants.SUBPATTERN else None
+        branches = argument[1] if op is re_constants.BRANCH else [inner] if inner is not None else []
+        if any(_explodes(branch, endless or alone) for branch in branches):
+            return True
+    return False
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

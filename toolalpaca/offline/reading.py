@@ -1,0 +1,230 @@
+"""Reading documentation: the functions and parameters of a tool as its natural-language text tells them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+
+from toolalpaca.offline.fields import PREPOSITIONS, natural, string_kind
+from toolalpaca.offline.verbs import split_name
+from toolalpaca.offline.vocabulary import singular, words
+
+TRANSFERS = {
+    "from": "from", "origin": "from", "source": "from", "to": "to", "destination": "to", "target": "to",
+}  # fmt: skip
+HEAD = re.compile(r"^([A-Za-z0-9_.-]{1,64}):[ \t]?(.*)\n+Parameters:[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
+SIGNATURE = re.compile(r"^(?:(.+): )?([A-Za-z0-9_.-]{1,64})\((.*)\)$", re.MULTILINE)
+STRUCTURE = re.compile(r"^\s*- Structure:\s*(.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value that a call can hold: a parameter, or a property of an object parameter.
+
+    `path` leads to it, `type` is string, integer, number, boolean or array; `kind` says what the
+    values look like, see fields.py.
+    """
+
+    path: tuple[str, ...]
+    words: str
+    required: bool
+    type: str
+    choices: tuple[str, ...] = ()
+    kind: str = "word"
+    items: str = "string"
+
+    @property
+    def identity(self) -> str:
+        """The thing that this is the id of, in words; "" when it is no id."""
+        return self.words[:-3].strip() if self.words.endswith(" id") else ""
+
+
+@dataclass(frozen=True)
+class Doc:
+    """A function as its documentation tells it."""
+
+    name: str
+    description: str
+    family: str
+    verb: str
+    object: str
+    leaves: tuple[Leaf, ...] = ()
+    whole: tuple[str, ...] = ()  # object parameters that are required
+    output: str = ""
+
+    @property
+    def required(self) -> list[Leaf]:
+        return [leaf for leaf in self.leaves if leaf.required]
+
+    @functools.cached_property
+    def content(self) -> frozenset[str]:
+        """Content words of name and description, singular."""
+        text = f"{words(self.name)} {self.description.lower()}"
+        return frozenset(singular(w) for w in re.findall(r"[a-z]{3,}", text)) - STOPWORDS
+
+    @functools.cached_property
+    def prepositions(self) -> dict[tuple[str, ...], str]:
+        """Path -> the word that introduces the value of this leaf and of no other of the function."""
+        found = {}
+        for leaf in self.leaves:
+            if leaf.type != "string" or leaf.choices or len(leaf.path) > 1:
+                continue
+            first = leaf.words.split()[0]
+            word = TRANSFERS.get(first, "")
+            if first in ("source", "target") and leaf.kind not in ("currency", "language"):
+                word = ""
+            if not word and leaf.words == leaf.kind:
+                word = PREPOSITIONS.get(leaf.kind, "")
+            if word:
+                found[leaf.path] = word
+        return {path: word for path, word in found.items() if list(found.values()).count(word) == 1}
+
+
+STOPWORDS = frozenset(
+    [
+        "the",
+        "and",
+        "for",
+        "with",
+        "from",
+        "that",
+        "this",
+        "into",
+        "about",
+        "are",
+        "was",
+        "has",
+        "have",
+        "can",
+        "all",
+        "any",
+        "its",
+        "their",
+        "your",
+        "one",
+        "use",
+        "used",
+        "using",
+        "api",
+        "return",
+        "returns",
+        "given",
+        "which",
+        "where",
+        "what",
+        "who",
+        "how",
+        "many",
+        "some",
+        "more",
+        "specific",
+        "based",
+        "list",
+        "get",
+    ]
+)
+
+
+@functools.lru_cache(maxsize=128)
+def read(documentation: str) -> tuple[Doc, ...]:
+    """The functions of a documentation text, in its order; texts of other forms give none."""
+    heads = list(HEAD.finditer(documentation))
+    if not heads:
+        return tuple(
+            _doc(line[2], line[1] or "", _spelled_out(line[3]), "")
+            for line in SIGNATURE.finditer(documentation)
+        )
+    found = []
+    for index, head in enumerate(heads):
+        try:
+            parameters = json.loads(head[3])
+        except ValueError:
+            continue
+        end = heads[index + 1].start() if index + 1 < len(heads) else len(documentation)
+        structure = STRUCTURE.search(documentation, head.end(), end)
+        found.append(_doc(head[1], head[2].strip(), parameters, structure[1] if structure else ""))
+    return tuple(found)
+
+
+def _doc(name: str, description: str, parameters: dict[str, str], output: str) -> Doc:
+    leaves, whole = [], []
+    for parameter, text in parameters.items():
+        leaves += _leaves((parameter,), str(text))
+        if str(text).startswith("Required. Object"):
+            whole.append(parameter)
+    return Doc(name, description, *split_name(name), tuple(leaves), tuple(whole), output)
+
+
+def _spelled_out(parameters: str) -> dict[str, str]:
+    """The parameters of a signature in the words of full documentation."""
+    found = {}
+    for piece in _inside(f"{parameters}}}"):
+        name, _, kind = piece.partition(": ")
+        choices = re.search(r"([^ \[]+(?: [^|\]]+)?(?:\|[^|\]]+)+)", kind)
+        if choices and kind.startswith("Array["):
+            kind = f"Array[string]. One of: [{choices[1].replace('|', ', ')}]"
+        elif choices:
+            typed = re.match(r"(integer|number|boolean) ", kind)
+            listed = kind[typed.end() :] if typed else kind
+            kind = f"{typed[1] if typed else 'string'}. One of: [{listed.replace('|', ', ')}]"
+        elif kind in ("email", "date", "date-time", "uri", "time", "uuid"):
+            kind = f"string. Format: {kind}"
+        found[name.rstrip("?")] = f"{'' if name.endswith('?') else 'Required. '}{kind or 'string'}."
+    return found
+
+
+def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
+    text = text.strip()
+    required = text[:9].lower() == "required."
+    rest = re.sub(r"^(Required|Optional)\.\s*", "", text, flags=re.IGNORECASE)
+    if rest.startswith("Object{"):
+        inner, found = _inside(rest[len("Object{") :]), []
+        for piece in inner:
+            name, _, kind = piece.partition(": ")
+            needed = kind.startswith("Required ")
+            kind = kind.removeprefix("Required ")
+            if kind.startswith(("Object", "Array")):
+                continue
+            found += _leaves((*path, name), f"{'Required. ' if needed and required else ''}{kind}.")
+        return found
+    kind = re.match(r"(Array\[(\w+)|\w+)", rest)
+    base = kind[1].lower() if kind else "string"
+    items = "string"
+    if base.startswith("array"):
+        base, items = "array", (kind[2] or "string").lower() if kind else "string"
+        if items == "object":
+            return []
+    elif base == "object":
+        return []
+    elif base not in ("string", "integer", "number", "boolean"):
+        base = "string"
+    choices = re.search(r"One of: \[(.*?)\]", rest)
+    form = re.search(r"Format: ([\w-]+)", rest)
+    spoken = words(" ".join(path))
+    values = tuple(c.strip() for c in choices[1].split(",") if c.strip()) if choices else ()
+    if base == "string":
+        guess = string_kind(path[-1], form[1] if form else "")
+        # A date is also known by its documented form, whatever it is called.
+        kind_ = "date" if "YYYY-MM-DD" in rest and guess not in ("date", "datetime") else guess
+    else:
+        kind_ = natural(path[-1])[0] if base != "array" else string_kind(path[-1])
+    return [Leaf(path, spoken, required, base, values, kind_, items)]
+
+
+def _inside(text: str) -> list[str]:
+    """The comma-separated pieces up to the brace that closes."""
+    pieces, depth, start = [], 0, 0
+    for index, char in enumerate(text):
+        if char in "{[":
+            depth += 1
+        elif char in "}]":
+            if depth == 0:
+                pieces.append(text[start:index])
+                break
+            depth -= 1
+        elif char == "," and depth == 0:
+            pieces.append(text[start:index])
+            start = index + 2
+    return [p for p in (piece.strip() for piece in pieces) if p]

@@ -1,0 +1,135 @@
+"""`OfflineModel`: the embedded teacher behind the interface of every chat model."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import re
+from typing import Any
+
+from toolalpaca.files import dumps
+from toolalpaca.models import Completion
+from toolalpaca.offline import acting, asking, design, fields, mistakes, specification
+from toolalpaca.offline.reading import read
+from toolalpaca.openapi import functions_of
+from toolalpaca.prompts import Prompt
+from toolalpaca.react import render_response
+from toolalpaca.schema import ReplyError, ToolAlpacaError
+
+VERSION = 2  # raised when the same prompt is answered otherwise than before
+
+
+class OfflineModel:
+    """A teacher that works from a prompt's name and variables, never from its rendered text.
+
+    Its replies depend on (seed, name, variables, history, sample) alone. A share of them,
+    `malformed_rate`, is wrong in one of the ways in which language models are wrong (mistakes.py), so
+    that parsers, repairs, retries and filters have work; a later sample of the same prompt is another
+    draw.
+
+    Raises:
+        ToolAlpacaError: from `complete`, for a prompt that is none of the pipeline's.
+    """
+
+    def __init__(self, seed: int = 0, malformed_rate: float = 0.03):
+        self.seed, self.malformed_rate = seed, malformed_rate
+        self.name = "offline"
+        self.identity = {
+            "model": "offline",
+            "version": VERSION,
+            "seed": seed,
+            "malformed_rate": malformed_rate,
+        }
+
+    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+        """The teacher's reply; `stop` is honoured by never writing past one step."""
+        return Completion(self.reply(prompt, sample))
+
+    def reply(self, prompt: Prompt, sample: int = 0) -> str:
+        """The reply's text."""
+        write = getattr(self, f"_{prompt.name}", None)
+        if write is None:
+            raise ToolAlpacaError(f"the embedded teacher does not know the prompt {prompt.name!r}")
+        variables = prompt.variables
+        keyed = [str(m["content"]) for m in prompt.history]
+        rng = fields.rng_of(self.seed, prompt.name, _key(variables), *keyed, sample)
+        text = write(rng, prompt, sample)
+        if rng.random() < self.malformed_rate:
+            return mistakes.spoil(rng, prompt.name, text, variables)
+        return text
+
+    def _introduction(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        v = prompt.variables
+        return design.introduction(rng, v["name"], v["category"], v["description"])
+
+    def _functions(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        v = prompt.variables
+        return design.functions_text(rng, v["name"], v["category"], v["description"], v["introduction"])
+
+    def _openapi(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        v = prompt.variables
+        # The document is the same for every sample: only the mistakes around it differ.
+        again = fields.rng_of(self.seed, v["name"], v["functions"])
+        document = specification.specification(again, v["name"], v["description"], v["link"], v["functions"])
+        return f"```json\n{dumps(document)}\n```"
+
+    def _openapi_repair(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        return specification.repair(prompt.variables["spec"])
+
+    def _instructions(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        v = prompt.variables
+        people = asking.People(read(v["documentation"]), self.seed, _schemas(v["openapi"]))
+        asked = people.instructions(rng, v["style"], v["n"], v["scenario"])
+        return "\n".join(f"{i}. {a.text}" for i, a in enumerate(asked, v["first"]))
+
+    def _assistant(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        return acting.next_step(prompt.name, prompt.variables, prompt.history, rng)
+
+    _student = _student_vicuna = _assistant
+
+    def _user(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        v = prompt.variables
+        return asking.user_reply(v["instruction"], read(v["documentation"]), v["question"], self.seed)
+
+    def _executor(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        from toolalpaca.offline.respond import schema_response
+
+        v = prompt.variables
+        status, body = schema_response(
+            v["openapi"], v["function"], v["request"], v["exchanges"], v["scenario"], self.seed
+        )
+        return render_response(status, body if isinstance(body, (dict, list)) else dumps(body))
+
+    def _retrieval(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+        return retrieve(prompt.variables["question"], prompt.variables["text"])
+
+
+def _key(variables: dict[str, Any]) -> str:
+    """The variables as text."""
+    return json.dumps(variables, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def retrieve(question: str, text: str) -> str:
+    """The entries of a response that share most words with the question; the first ones for a tie."""
+    items, _ = acting.loads(re.sub(r"^Status Code: \d+\. Response: ", "", text))
+    if not isinstance(items, list) or not items:
+        return text[:1_500]
+    if len(items) == 1 and isinstance(items[0], dict):
+        items = next((v for v in items[0].values() if isinstance(v, list)), items)
+    if re.search(r"\blast\b", question.lower()):
+        return dumps(items[-3:])[:1_500]
+    spoken = {w for w in re.findall(r"\w{4,}", question.lower())}
+    ranked = sorted(
+        range(len(items)), key=lambda i: -len(spoken & set(re.findall(r"\w{4,}", dumps(items[i]).lower())))
+    )
+    return dumps([items[i] for i in sorted(ranked[:3])])[:1_500]
+
+
+@functools.lru_cache(maxsize=64)
+def _schemas(openapi: str) -> asking.Schemas:
+    """The parameters' schemas of a specification; {} when it cannot be read."""
+    try:
+        return {(f.name, p.name): p.schema for f in functions_of(openapi) for p in f.parameters}
+    except ReplyError:
+        return {}

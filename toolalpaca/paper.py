@@ -1,0 +1,41 @@
+"""Figures that the ToolAlpaca paper states (Tang et al., 2023, arXiv 2306.05301), to stand beside ours.
+
+Those of Table 1 stand in `figures.TABLE_1`, beside the labels.
+
+Only what is known for certain is here. A cell of the paper that is not, such as the counts of its
+Table 3, is None and printed as "not reproduced here": nothing is read off a plot or guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOURCE = "Tang et al., 2023, arXiv 2306.05301"
+
+# Table 2: 100 instances examined by hand, how many passed.
+REVIEW: dict[str, int] = {"instruction": 88, "response": 92, "solution": 80}
+REVIEW_N = 100
+
+
+@dataclass(frozen=True)
+class PaperResult:
+    """One row of Table 4: of `n` tasks on ten unseen simulated tools, how many were right."""
+
+    model: str
+    n: int
+    overall: int
+    procedure: int | None = None
+    answer: int | None = None
+    judged_by: str = "people"
+
+
+# Table 4. The last row is no cell of the paper but the totals of the verdict file which its authors
+# published for ToolAlpaca-7B; `python eval/score.py --published FILE` recomputes it.
+RESULTS: tuple[PaperResult, ...] = (
+    PaperResult("GPT-3.5", 100, overall=80),
+    PaperResult("Vicuna-7B", 100, overall=23),
+    PaperResult("ToolAlpaca-7B", 100, overall=76),
+    PaperResult("Vicuna-13B", 100, overall=32),
+    PaperResult("ToolAlpaca-13B", 100, overall=80),
+    PaperResult("ToolAlpaca-7B, published file", 100, procedure=63, answer=68, overall=60, judged_by="GPT-4"),
+)

@@ -1,0 +1,354 @@
+"""Reading of OpenAPI documents (3.0 and later): parsing, local references, operations, JSON Schemas.
+
+Loading is lenient, because published specifications are often invalid: what cannot be used is left
+out and named in `Spec.warnings`. Whether a specification is valid is for `openapi.validate` to say.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import yaml
+
+from toolalpaca.jsonschemas import clean, rewrite, without_required
+from toolalpaca.mending import METHODS, descend, mend, target
+from toolalpaca.schema import ReplyError
+
+MAX_CHARS = 2_000_000
+MAX_NODES = 200_000  # YAML aliases can make a small file enormous
+MAX_DEPTH = 100
+INLINE_NODES = 5_000  # a schema larger than this keeps its references as $defs
+IGNORED_HEADERS = ("accept", "content-type", "authorization")  # OpenAPI: such parameters shall be ignored
+
+Json = dict[str, Any]
+
+
+class _YamlLoader(yaml.SafeLoader):
+    """YAML 1.2's core types: `no` is a string and a date is a string, as in JSON."""
+
+
+_YamlLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":bool"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_YamlLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+
+
+@dataclass(frozen=True)
+class Media:
+    """A body's media type and JSON Schema ({} where the specification gives none)."""
+
+    type: str
+    schema: Json
+
+
+class Answer(NamedTuple):
+    """What a specification says of one status: text, media types, and schemas of required headers."""
+
+    description: str
+    media: tuple[Media, ...]
+    headers: dict[str, Json] = {}  # noqa: RUF012 (never written to)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One function of a specification, references resolved.
+
+    `parameters` holds Parameter Objects whose `schema` is JSON Schema 2020-12; `responses` maps a
+    status ("200", "4XX", "default") to what is said of it.
+    """
+
+    name: str
+    method: str  # lower case
+    path: str  # as written in the document
+    description: str
+    server: str
+    parameters: tuple[Json, ...]
+    body: Media | None
+    body_required: bool
+    responses: dict[str, Answer]
+    security: tuple[dict[str, list[str]], ...]
+
+    def response(self, status: int) -> Answer | None:
+        """What the specification says of a status: exact, else its class (4XX), else default."""
+        for key in (str(status), f"{status // 100}XX", f"{status // 100}xx", "default"):
+            if key in self.responses:
+                return self.responses[key]
+        return None
+
+    def success(self) -> tuple[int, str, tuple[Media, ...]]:
+        """Status, description and media types of the answer to a good call."""
+        for key, answer in self.responses.items():
+            if key[:1] == "2":
+                return (int(key) if key.isdigit() else 200), answer.description, answer.media
+        answer = self.responses.get("default", Answer("", ()))
+        return 200, answer.description, answer.media
+
+
+class Spec:
+    """A loaded specification. `warnings` names what was left out or mended while loading."""
+
+    def __init__(self, document: Json):
+        self.document, self.warnings = mend(document)
+        self.version = "3.0" if str(document.get("openapi", "")).startswith("3.0") else "3.1"
+        self.flags = {flag for flag in ("readOnly", "writeOnly") if _mentions(document, flag)}
+        schemes = _mapping(_mapping(document.get("components")).get("securitySchemes"))
+        self.security_schemes = {name: self.resolve(scheme) for name, scheme in schemes.items()}
+        self.operations: dict[str, Operation] = {}
+        for path, raw in self.document["paths"].items():
+            item = self.resolve(raw)
+            for method in METHODS:
+                if isinstance(item.get(method), dict):
+                    operation = self._operation(path, method, item, item[method])
+                    self.operations[operation.name] = operation
+
+    def warn(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+    def resolve(self, node: Any) -> Json:
+        """An object that is no schema, with its chain of references followed; {} where it breaks."""
+        return target(self.document, node)
+
+    def schema(self, node: Any) -> Json:
+        """A schema as self-contained JSON Schema 2020-12: references inlined, recursive ones in `$defs`."""
+        for inline in (True, False):
+            try:
+                return self._schema(node, inline)
+            except _TooLargeError:
+                continue
+        raise AssertionError("unreachable")
+
+    def _schema(self, node: Any, inline: bool) -> Json:
+        definitions: Json = {}
+        names: dict[str, str] = {}
+        size = 0
+
+        def name_of(reference: str) -> str:
+            if reference not in names:
+                base = re.sub(r"\W+", "_", reference.rsplit("/", 1)[-1]) or "schema"
+                names[reference] = base if base not in names.values() else f"{base}_{len(names) + 1}"
+            return names[reference]
+
+        def walk(node: Any, above: tuple[str, ...]) -> Any:
+            nonlocal size
+            size += 1
+            if inline and size > INLINE_NODES:
+                raise _TooLargeError
+            if not isinstance(node, dict):
+                return node if isinstance(node, bool) else {}
+            reference = node.get("$ref")
+            if isinstance(reference, str):
+                if reference in above or (not inline and reference in names):
+                    meant: Any = {"$ref": f"#/$defs/{name_of(reference)}"}
+                else:
+                    if not inline:
+                        name_of(reference)
+                    meant = walk(descend(self.document, reference)[1], (*above, reference))
+                    if reference in names:
+                        definitions[names[reference]] = meant
+                        meant = {"$ref": f"#/$defs/{names[reference]}"}
+                beside = {k: v for k, v in node.items() if k != "$ref"}
+                if self.version == "3.0":
+                    beside = {
+                        k: v for k, v in beside.items() if k in ("description", "default", "example", "title")
+                    }
+                if not beside or not isinstance(meant, dict):
+                    return meant
+                beside = walk(beside, above)
+                if beside.keys() <= {"description", "default", "example", "examples", "title", "deprecated"}:
+                    return {**meant, **beside}
+                return {**beside, "allOf": [meant, *beside.get("allOf", [])]}
+            return rewrite(clean(node, self.version), lambda child: walk(child, above))
+
+        result = walk(node, ())
+        if not isinstance(result, dict):
+            result = {} if result is True else {"not": {}}
+        return {**result, "$defs": definitions} if definitions else result
+
+    def _operation(self, path: str, method: str, item: Json, node: Json) -> Operation:
+        where = f"{method.upper()} {path}"
+        body = self.resolve(node.get("requestBody")) if "requestBody" in node else {}
+        media = self._media(body.get("content"))
+        security = node.get("security", self.document.get("security"))
+        return Operation(
+            name=node["operationId"],
+            method=method,
+            path=path,
+            description=one_line(
+                node.get("description") or node.get("summary") or item.get("description") or ""
+            ),
+            server=self._server(node, item),
+            parameters=tuple(self._parameters(where, path, item, node)),
+            body=_preferred(media),
+            body_required=bool(media) and body.get("required") is True,
+            responses=self._responses(where, node.get("responses")),
+            security=tuple(s for s in security if isinstance(s, dict)) if isinstance(security, list) else (),
+        )
+
+    def _parameters(self, where: str, path: str, item: Json, node: Json) -> list[Json]:
+        found: dict[tuple[str, str], Json] = {}
+        for group in (item.get("parameters"), node.get("parameters")):
+            for raw in group if isinstance(group, list) else []:
+                parameter = self.resolve(raw)
+                name, location = parameter.get("name"), parameter.get("in")
+                if not isinstance(name, str) or location not in ("path", "query", "header", "cookie"):
+                    self.warn(f"{where}: a parameter without a usable name and place: {str(raw)[:80]}")
+                elif location == "header" and name.lower() in IGNORED_HEADERS:
+                    continue
+                elif location == "path" and "{" + name + "}" not in path:
+                    self.warn(f"{where}: path parameter {name!r} does not occur in the path")
+                else:
+                    content = self._media(parameter.get("content"))
+                    schema = content[0].schema if content else self.schema(parameter.get("schema", {}))
+                    kept = {k: v for k, v in parameter.items() if k != "content"}
+                    found[name, location] = {**kept, "schema": schema, "json": bool(content)}
+        for parameter in found.values():
+            parameter["required"] = parameter.get("required") is True
+        return list(found.values())
+
+    def _responses(self, where: str, node: Any) -> dict[str, Answer]:
+        if not isinstance(node, dict) or not node:
+            self.warn(f"{where} declares no responses")
+            return {}
+        responses = {}
+        for status, raw in node.items():
+            if status.startswith("x-"):
+                continue
+            response = self.resolve(raw)
+            headers = {}
+            for name, value in _mapping(response.get("headers")).items():
+                header = self.resolve(value)
+                if header.get("required") is True:
+                    headers[name] = self.schema(header.get("schema", {}))
+            media = self._media(response.get("content"), "writeOnly")
+            description = one_line(response.get("description") or "")
+            responses[status] = Answer(description, tuple(media), headers)
+        return responses
+
+    def _media(self, content: Any, unneeded: str = "readOnly") -> list[Media]:
+        """Media types with schemas that do not require the properties marked `unneeded`."""
+        result = []
+        for kind, value in _mapping(content).items():
+            schema = self.schema(self.resolve(value).get("schema", {}))
+            if unneeded in self.flags:
+                schema = without_required(schema, unneeded)
+                if "$defs" in schema:
+                    kept = {n: without_required(d, unneeded) for n, d in schema["$defs"].items()}
+                    schema = {**schema, "$defs": kept}
+            result.append(Media(kind.split(";")[0].strip().lower(), schema))
+        return result
+
+    def _server(self, node: Json, item: Json) -> str:
+        for holder in (node, item, self.document):
+            servers = holder.get("servers")
+            if isinstance(servers, list) and servers and isinstance(servers[0], dict):
+                url = servers[0].get("url")
+                variables = servers[0].get("variables")
+                for name, variable in variables.items() if isinstance(variables, dict) else ():
+                    default = variable.get("default", "") if isinstance(variable, dict) else ""
+                    url = str(url).replace("{" + name + "}", str(default))
+                if isinstance(url, str) and _is_url(url):
+                    return url.rstrip("/")
+                self.warn(f"the server's url {url!r} cannot be used")
+        return ""
+
+
+class _TooLargeError(Exception):
+    """Inlining the references of a schema would make it too large."""
+
+
+def _mapping(node: Any) -> Json:
+    return node if isinstance(node, dict) else {}
+
+
+def _mentions(node: Any, key: str) -> bool:
+    if isinstance(node, dict):
+        return key in node or any(_mentions(value, key) for value in node.values())
+    return isinstance(node, list) and any(_mentions(value, key) for value in node)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return urlsplit(text).scheme in ("", "http", "https")
+    except ValueError:
+        return False
+
+
+def _preferred(media: list[Media]) -> Media | None:
+    """The body's media type to send: JSON, then a form, then what comes first."""
+    for wanted in ("json", "x-www-form-urlencoded", "multipart/form-data"):
+        for one in media:
+            if wanted in one.type:
+                return one
+    return media[0] if media else None
+
+
+def one_line(text: Any) -> str:
+    """Text with every run of white space as one blank."""
+    return " ".join(str(text).split())
+
+
+def parse_document(text: str) -> Json:
+    """The JSON object in an OpenAPI text, JSON or YAML; a mapping's keys as strings.
+
+    Raises:
+        ReplyError: `invalid_openapi`, saying what is wrong with the text.
+    """
+    if len(text) > MAX_CHARS:
+        raise ReplyError("invalid_openapi", f"the text has {len(text)} characters; {MAX_CHARS} are allowed")
+    try:
+        if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+            document = json.loads(text.lstrip("\ufeff"), parse_constant=_no_constant)
+        else:
+            document = yaml.load(text, _YamlLoader)
+        document = _json_value(document, [0], 0)
+    except yaml.YAMLError as error:
+        raise ReplyError("invalid_openapi", f"it is neither JSON nor YAML: {one_line(error)[:300]}") from None
+    except RecursionError:
+        raise ReplyError("invalid_openapi", "it is nested too deeply") from None
+    except ValueError as error:
+        raise ReplyError("invalid_openapi", f"it is not JSON: {one_line(error)[:300]}") from None
+    if not isinstance(document, dict):
+        raise ReplyError("invalid_openapi", f"expected an object, got {type(document).__name__}")
+    if "openapi" not in document:
+        found = "Swagger 2.0; convert it to OpenAPI 3" if "swagger" in document else "no version"
+        raise ReplyError("invalid_openapi", f"expected an `openapi` field with a version 3.x, got {found}")
+    if not re.match(r"3\.\d", str(document["openapi"])):
+        raise ReplyError("invalid_openapi", f"expected OpenAPI 3.x, got {document['openapi']!r}")
+    document["openapi"] = str(document["openapi"])
+    return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _json_value(node: Any, count: list[int], depth: int) -> Any:
+    count[0] += 1
+    if depth > MAX_DEPTH:
+        raise ReplyError("invalid_openapi", f"it is nested more than {MAX_DEPTH} deep")
+    if count[0] > MAX_NODES:
+        raise ReplyError("invalid_openapi", f"it has more than {MAX_NODES} values")
+    if isinstance(node, dict):
+        return {str(key): _json_value(value, count, depth + 1) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_json_value(value, count, depth + 1) for value in node]
+    if node is None or isinstance(node, (str, int, float)):
+        return node
+    raise ReplyError("invalid_openapi", f"{type(node).__name__} is no JSON value")
+
+
+@functools.lru_cache(maxsize=128)
+def load_spec(text: str) -> Spec:
+    """The specification in a text, leniently; see `Spec.warnings`.
+
+    Raises:
+        ReplyError: `invalid_openapi`, when the text is no OpenAPI 3 document at all.
+    """
+    return Spec(parse_document(text))
