@@ -159,6 +159,7 @@ class Recorded:
         try:
             completion = await self.model.complete(prompt, sample, stop)
             meter.unpaid = 0
+            meter.answered += 1  # before it is stored: a slow disk must not make refusals look like all there is
             self.at_work += gated
             gated = False
             await self._store(self.ledger.commit, key, prompt, sample, completion)
@@ -176,7 +177,6 @@ class Recorded:
                 meter.reserved -= reserved
                 meter.reservations -= 1
         meter.calls += 1
-        meter.answered += 1
         self._bill(completion)
         if meter.max_cost is not None:
             self._most_in = max(self._most_in, completion.tokens_in / _estimate(prompt), 1.0)
