@@ -57,6 +57,7 @@ FUNCTIONS = [
     Function("getBooking", "", "get", "/bookings", [parameter("bookingId", "integer", required=True)]),
     Function("cancelBooking", "", "delete", "/bookings", [parameter("bookingId", required=True)]),
 ]
+OK = "Status Code: 200. Response: {}"
 TOOL = Tool("rail", "Rail", "", "", "", "", "", "{}", FUNCTIONS)
 TASK = Task(
     "rail/0",
@@ -461,3 +462,85 @@ def test_any_episode_gets_one_verdict(steps, answer):
     assert verdict.procedure is False  # nothing of this searches and books
     assert verdict.findings
     assert verdict == judge(steps, answer)
+
+
+ASK_ME = Tool(
+    "ask",
+    "Ask",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "{}",
+    [
+        Function(
+            "getAnswer",
+            "",
+            "get",
+            "/answer",
+            [
+                parameter("apiKey", required=True),
+                Parameter("i", "query", True, {"type": "string"}, "The input of your query."),
+                Parameter("offset", "query", False, {"type": "integer"}, "Offset from UTC in hours."),
+                Parameter("kind", "query", False, {"type": "integer"}, "1 -> Numbers; 2 -> Maps only."),
+            ],
+        )
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "gold", "given", "right"),
+    [
+        (
+            "Find out what the cube root of 343 is.",
+            "the cube root of 343",
+            "What is the cube root of 343?",
+            True,
+        ),
+        ("Find out what the cube root of 343 is.", "the cube root of 343", "cbrt 343", True),
+        ("Find out what the cube root of 343 is.", "the cube root of 343", "cube%20root%20of%20343", True),
+        ("Find out what the cube root of 343 is.", "the cube root of 343", "cube root of 512", False),
+        ("How many legs does a crab have?", "how many legs a crab has", "number of legs of a crab", True),
+        (
+            "How many legs does a crab have?",
+            "how many legs a crab has",
+            "How many arms does a squid have?",
+            False,
+        ),
+        ("Turn 7 yards into metres.", "convert 7 yards to metres", "7 yards to metres", True),
+        ("Turn 7 yards into metres.", "convert 7 yards to metres", "8 yards to metres", False),
+        ("When did Ada Lovelace die?", "when Ada Lovelace died", "Ada Lovelace date of death", True),
+        ("When did Ada Lovelace die?", "when Ada Lovelace died", "Alan Turing date of death", False),
+        ("What is the area of Peru?", "the area of Peru", "population of Peru", False),
+    ],
+)
+def test_questions_in_other_words(instruction, gold, given, right):
+    wanted = GoldStep("getAnswer", json.dumps({"apiKey": "REDACTED", "i": gold}))
+    task = Task("ask/0", "ask", instruction, [wanted])
+    arguments = {"apiKey": "k", "i": given}
+    steps = [Step("", "getAnswer", json.dumps(arguments), OK)]
+    assert (
+        score(
+            task, Episode("ask/0", "ask", instruction, "m", steps=steps, final_output="x"), ASK_ME
+        ).procedure
+        is right
+    )
+
+
+def test_what_documentation_says_of_a_parameter():
+    """An offset from UTC skips no results, a number that stands for a word of the instruction is fixed, and a
+    credential that the gold withholds is not made up in any call."""
+    instruction = "Tell me the numbers of Rome and Oslo; only the numbers."
+    gold = [GoldStep("getAnswer", '{"apiKey": "***", "i": "Rome", "kind": 1}')]
+    task = Task("ask/0", "ask", instruction, gold)
+
+    def right(*calls):
+        steps = [Step("", "getAnswer", json.dumps({"apiKey": "k7"} | call), OK) for call in calls]
+        episode = Episode("ask/0", "ask", instruction, "m", steps=steps, final_output="x")
+        return score(task, episode, ASK_ME).procedure
+
+    assert right({"i": "Rome", "kind": 1, "offset": 2})
+    assert not right({"i": "Rome", "kind": 2}) and not right({"i": "Rome"})
+    assert right({"i": "Rome", "kind": 1}, {"i": "Oslo", "kind": 1})

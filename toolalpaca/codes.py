@@ -54,6 +54,20 @@ def is_public(code: str) -> bool:
     return bool(_names(code.upper())) or code.lower() in LANGUAGES
 
 
+def priced_in(pair: str) -> str:
+    """What a pair such as XAU/USD or BTCUSD prices in a currency; "" for what is no pair."""
+    found = re.fullmatch(r"([A-Z]{3,4})[-/_ ]?([A-Z]{3})", pair.strip())
+    currencies = CURRENCIES.keys() | _currencies()
+    return found[1] if found and found[2] in currencies else ""
+
+
+@functools.cache
+def _currencies() -> frozenset[str]:
+    from faker.providers.currency import Provider as Currencies
+
+    return frozenset(code for code, _ in Currencies.currencies)
+
+
 def _drawn_from(code: str, parts: list[str]) -> bool:
     if not parts or len(parts) > FEW_WORDS or not all(p.isalpha() for p in parts):
         return False

@@ -40,13 +40,15 @@ class Known:
     """What the assistant can have read before a call.
 
     `before` are the earlier calls with what was known at each: a value that an earlier call brought up
-    does not become known because the tool's answer repeats it.
+    does not become known because the tool's answer repeats it. `handed` names the parameters whose values
+    the assistant got beside the instruction: credentials, which the publisher withheld from the gold.
     """
 
     instruction: Sources
     responses: Sources
     specification: Sources
     before: list[tuple[Call, Known]] = field(default_factory=list)
+    handed: frozenset[str] = frozenset()
 
     def returned(self, value: Any) -> bool:
         """Whether an earlier response holds the value, and did before any call used it."""
@@ -75,14 +77,16 @@ def scalars(value: Any) -> list[Any]:
     return [] if value in EMPTY else [value]
 
 
-def knowledge(instruction: str, calls: list[Call], specification: str = "") -> list[Known]:
+def knowledge(
+    instruction: str, calls: list[Call], specification: str = "", handed: frozenset[str] = frozenset()
+) -> list[Known]:
     """What can have been read before each call; one longer than `calls`, the last before the answer."""
     stated, documented = Sources(instruction), _specification(specification)
     found: list[Known] = []
     for position in range(len(calls) + 1):
         responses = Sources(*(call.response for call in calls[:position]))
         before = list(zip(calls[:position], found, strict=True))
-        found.append(Known(stated, responses, documented, before))
+        found.append(Known(stated, responses, documented, before, handed))
     return found
 
 

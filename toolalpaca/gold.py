@@ -122,6 +122,16 @@ def refs(value: Any) -> list[Ref]:
     return [ref for item in items for ref in refs(item)]
 
 
+def withheld(steps: list[GoldCall]) -> frozenset[str]:
+    """Names of the parameters that take a credential which the publisher withheld."""
+    return frozenset(
+        name
+        for step in steps
+        for name, value in step.arguments.items()
+        if isinstance(value, NotGiven) and value.withheld
+    )
+
+
 def is_open(value: Any) -> bool:
     """Whether any plausible value will do: a placeholder, or a list of nothing but placeholders."""
     if isinstance(value, list):

@@ -27,6 +27,8 @@ NUMBERED = _set(
 )
 PAGING = _set("page offset cursor skip")
 DAYS = _set("date day since until")
+ZONE = re.compile(r"\butc\b|\bgmt\b|time ?zone", re.IGNORECASE)
+LETTERS = 2  # a name so short says nothing
 # First words of names of functions that change something; used where no HTTP method is known.
 CHANGES = _set(
     """add append apply approve archive assign block book buy cancel change clear close configure
@@ -39,10 +41,14 @@ CHANGES = _set(
 
 
 def is_kind(parameter: Parameter, kinds: frozenset[str]) -> bool:
-    """Whether the parameter's name ends in a word of `kinds`."""
+    """Whether the parameter's name ends in a word of `kinds`; a search may be known by its description."""
     name = words(parameter.name)
     if "per" in name[:-1]:  # perPage is no page
         return False
+    if kinds is PAGING and ZONE.search(f"{parameter.name} {parameter.description}"):
+        return False  # an offset from UTC
+    if kinds is SEARCH and len(parameter.name) <= LETTERS:
+        return bool(SEARCH & set(words(f"{parameter.name} {parameter.description}")))
     return bool(name) and (name[-1] in kinds or parameter.name.casefold() in kinds)
 
 

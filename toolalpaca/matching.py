@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
-from toolalpaca.codes import is_public, stands_for
+from toolalpaca.codes import is_public, priced_in, stands_for
 from toolalpaca.evidence import Call, Known, scalars
 from toolalpaca.gold import GoldCall, NotGiven, Open, Ref, is_open
 from toolalpaca.kinds import (
@@ -26,8 +27,9 @@ from toolalpaca.kinds import (
     names_one_thing,
     wrong_type,
 )
-from toolalpaca.mismatch import Mismatch, absent, differs, illusory, shortly
+from toolalpaca.mismatch import Mismatch, absent, differs, illusory, shortly, unknown
 from toolalpaca.schema import ErrorType, Function, Parameter
+from toolalpaca.searching import finds, meaning
 from toolalpaca.values import (
     EMPTY,
     as_text,
@@ -47,6 +49,7 @@ from toolalpaca.values import (
 
 LOOSE = 0.5  # share of the shorter text's words that two names of one thing have in common
 PROSE_SHARE = 0.6  # the same for free text which the instruction dictates
+ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 def mismatches(gold: GoldCall, call: Call, function: Function | None, known: Known) -> list[Mismatch]:
@@ -67,8 +70,7 @@ def mismatches(gold: GoldCall, call: Call, function: Function | None, known: Kno
     for name, value in call.arguments.items():
         if name not in gold.arguments and value not in EMPTY:
             if parameters and name not in parameters:
-                reason = f"{gold.function} has no parameter {name!r}"
-                found.append(Mismatch(ErrorType.INPUT_ERROR, name, reason))
+                found.append(unknown(name, gold.function))
                 continue
             found += Slot(parameters.get(name) or Parameter(name, "query", False, {}), known).plausible(value)
     return found
@@ -92,7 +94,12 @@ class Slot:
         return self.parameter.name
 
     def compare(self, gold: Any, given: Any) -> list[Mismatch]:
-        """What is wrong with the given value; nothing when it will do."""
+        """What is wrong with the given value; nothing when it will do, as it is or decoded from a URL."""
+        wrong = self._compare(gold, given)
+        encoded = wrong and isinstance(given, str) and ENCODED.search(given)
+        return wrong and (self._compare(gold, unquote_plus(given)) if encoded else wrong)
+
+    def _compare(self, gold: Any, given: Any) -> list[Mismatch]:
         if isinstance(gold, NotGiven):
             return [] if given in EMPTY or gold.withheld else self.plausible(given)
         if given in EMPTY and gold not in EMPTY:
@@ -138,6 +145,8 @@ class Slot:
             return False
         stated = self.known.instruction
         if stated.abbreviated(text) or stated.means(text, self.parameter.description):
+            return True
+        if is_kind(self.parameter, SEARCH) and meaning(text) <= stated.word_set:
             return True
         # "me": whoever is meant, the word settles nothing
         return stated.says(gold) and (number(gold) is not None or bool(content(text)))
@@ -233,6 +242,9 @@ class Slot:
             return True
         if stands_for(other, one) and not number(gold):
             return True
+        priced = priced_in(other)
+        if priced and not priced_in(one) and (same(one, priced) or self._near(one, priced)):
+            return True  # a quote has to be in some currency
         for name in known.instruction.abbreviated(one):
             # XAG where the gold has SIL: both are codes of the silver that is asked for. A code that no
             # table holds is the gold writer's own; the name itself is as good.
@@ -244,17 +256,8 @@ class Slot:
             kept = len(content(one) & content(other)) / max(1, len(content(one)))
             return kept >= PROSE_SHARE and known.instruction.share(other) >= PROSE_SHARE
         if is_kind(self.parameter, SEARCH):
-            return self._finds(one, other)
+            return finds(one, other, known.instruction, self.distinct)
         return content(one) <= content(other) and known.instruction.share(other) == 1
-
-    def _finds(self, gold: str, given: str) -> bool:
-        """Whether a search text looks for the same: some words fewer or more, a single word in full. A word
-        that the instruction does not have may be added, it takes no other one's place."""
-        wanted, said, stated = content(gold), content(given), self.known.instruction
-        if wanted <= said:
-            return stated.share(given) >= LOOSE
-        fewer = len(gold.split()) > 1 and overlap(gold, given) >= LOOSE
-        return fewer and said - wanted <= stated.word_set
 
     def _day(self, gold: Any, given: Any) -> list[Mismatch]:
         """A day that is open has to be one all the same: digits, or words that were read."""

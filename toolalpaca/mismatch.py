@@ -37,6 +37,11 @@ def absent(name: str, gold: Any) -> Mismatch:
     return Mismatch(ErrorType.INPUT_ERROR, name, f"{name} is missing, expected {shortly(gold)}")
 
 
+def unknown(name: str, function: str) -> Mismatch:
+    """A parameter that the function does not have."""
+    return Mismatch(ErrorType.INPUT_ERROR, name, f"{function} has no parameter {name!r}")
+
+
 def shortly(value: Any) -> str:
     """A value as it can stand in a reason."""
     if isinstance(value, Ref):
@@ -50,11 +55,7 @@ def shortly(value: Any) -> str:
 def spec_findings(call: Call, function: Function) -> list[Mismatch]:
     """What a call breaks in the specification: unknown, missing or ill-typed parameters, enum values."""
     names = {p.name for p in function.parameters}
-    found = [
-        Mismatch(ErrorType.INPUT_ERROR, name, f"{function.name} has no parameter {name!r}")
-        for name in call.arguments
-        if name not in names
-    ]
+    found = [unknown(name, function.name) for name in call.arguments if name not in names]
     for parameter in function.parameters:
         value = call.arguments.get(parameter.name)
         if value is None or value == "":
@@ -72,6 +73,7 @@ def invented(call: Call, function: Function | None, known: Known) -> list[Mismat
         illusory(name, value)
         for name, value in call.arguments.items()
         if names_one_thing(parameters.get(name) or Parameter(name, "query", False, {}))
+        and name not in known.handed
         and value not in EMPTY
         and not is_public_code(value)
         and not known.holds(value)

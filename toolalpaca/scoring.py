@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from toolalpaca import answers
 from toolalpaca.alignment import Alignment, align
 from toolalpaca.evidence import ASK, HELPERS, Call, Known, knowledge, scalars
-from toolalpaca.gold import GoldCall, parse_steps
+from toolalpaca.gold import GoldCall, parse_steps, withheld
 from toolalpaca.kinds import changes_something
 from toolalpaca.mismatch import invented, spec_findings
 from toolalpaca.react import parse_input
@@ -72,7 +72,8 @@ def score(task: Task, episode: Episode, tool: Tool | None) -> Verdict:
         return verdict
     functions = {f.name: f for f in tool.functions} if tool else {}
     calls = read_calls(episode.steps)
-    known = knowledge(task.instruction, calls, (tool.openapi or tool.documentation) if tool else "")
+    specification = (tool.openapi or tool.documentation) if tool else ""
+    known = knowledge(task.instruction, calls, specification, withheld(gold))
     scored = _Scored()
     _unreadable(episode, scored)
     found = align(gold, calls, functions, known)

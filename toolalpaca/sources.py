@@ -139,11 +139,13 @@ class Sources:
         return [span for span in spans if stands_for(code, span)]
 
     def means(self, code: str, description: str) -> bool:
-        """Whether a description explains a code of one or two letters by a word that stands here, as in
-        "f for Fahrenheit"."""
-        if not re.fullmatch(r"[A-Za-z]{1,2}", code):
+        """Whether a description explains a code of one or two letters or digits by a word that stands here,
+        as in "f for Fahrenheit" or "1 -> General"."""
+        if not re.fullmatch(r"[A-Za-z]{1,2}|\d{1,2}", code):
             return False
-        explained = re.findall(rf"\b{code}['\"`]?\s*(?:for|is|means|=|:|-|\()\s*['\"`]?(\w+)", description)
+        explained = re.findall(
+            rf"\b{code}['\"`]?\s*(?:for|is|means|=>?|:|->?|\()\s*['\"`]?(\w+)", description
+        )
         return any(word in self.word_set for text in explained for word in words(text) if len(word) > 2)
 
     def share(self, text: str) -> float:
