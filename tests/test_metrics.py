@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolalpaca import published
-from toolalpaca.agreement import by_model, compare, label, report
+from toolalpaca.agreement import by_model, compare, label, published_report, report
 from toolalpaca.metrics import Rate, agreement, rate, tally
 from toolalpaca.schema import ErrorType, Finding, ToolAlpacaError, Verdict
 from toolalpaca.scoring import score
@@ -159,6 +159,40 @@ def test_a_judged_file_in_other_forms(tmp_path):
     assert text.startswith("model: one\nepisodes: 3, with a solution and a verdict: 2\n")
     assert "left out: People 2: the prompt has no section 'Documentation'" in text
     assert "model: two\nepisodes: 1, with a solution and a verdict: 1\nagreement: 100.0%" in text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda e: e | {"input": e["input"][0]},
+        lambda e: e | {"input": {"messages": e["input"]}},
+        lambda e: e | {"input": [e["input"][0] | {"content": [{"type": "text", "text": text_in(e)}]}]},
+        lambda e: {"prompt": e["input"], "process": "No", "response": "Yes"},
+        lambda e: e | {"input": text_in(e).replace("AI Assistant's Solution", "Solution")},
+    ],
+)
+def test_prompts_and_verdicts_in_other_places(tmp_path, form):
+    path = judged_file(tmp_path, (prompt(WRONG), "No"))
+    (entry,) = json.loads(path.read_text(encoding="utf-8"))["People"]
+    data = {"People": {"7": form(entry)}, "Pets": None, "model": "some", "statistics": {}}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    (found,) = read(path)
+    assert (found.process, found.response, found.problem) == ("No", "Yes", "")
+    assert score(found.task, found.episode, found.documentation).procedure is False
+
+
+def text_in(entry):
+    return entry["input"][0]["content"]
+
+
+def test_a_reply_of_the_judge_without_a_verdict_is_no_task_without_steps(tmp_path):
+    path = judged_file(tmp_path, (prompt(RIGHT), "Yes"), (prompt(WRONG), "Yes"), ("", None))
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["People"][1] |= {"process_correctness": "", "final_response_correctness": "", "output": "Hm."}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    entries = read(path)
+    assert (published.totals(entries)["num"], published.totals(entries)["error_num"]) == (3, 1)
+    assert "without a verdict of the judge that can be read: 1" in published_report(entries)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,9 @@ def published_report(entries: list[Judged]) -> str:
     """The totals of a judged file, recomputed from its single verdicts."""
     found = totals(entries)
     lines = [f"tasks: {found['num']}", f"without steps: {found['error_num']}"]
+    unread = sum(not e.judged and not e.without_steps for e in entries)
+    if unread:
+        lines.append(f"without a verdict of the judge that can be read: {unread}")
     for part in ("process", "response"):
         counts = ", ".join(f"{name} {found[part][name]}" for name in found[part])
         lines.append(f"{part}: {found[part]['Yes']} correct ({counts})")

@@ -27,8 +27,17 @@ from toolalpaca.schema import (
     ToolAlpacaError,
 )
 
-SECTIONS = ("Documentation", "Task Instruction", "Standard Answer", "AI Assistant['\u2019]s Solution")
-HEADINGS = [re.compile(rf"^#+[ ]*{title}[ ]*:?[ ]*$", re.MULTILINE | re.IGNORECASE) for title in SECTIONS]
+SECTIONS = {
+    "Documentation": "(?:API )?Documentation",
+    "Task Instruction": "(?:Task |User )?Instruction",
+    "Standard Answer": "(?:Standard|Gold|Golden|Reference) Answers?",
+    "AI Assistant's Solution": "(?:(?:AI )?Assistant(?:['\u2019]s)? )?Solution",
+}
+HEADINGS = {
+    title: re.compile(rf"^#+[ ]*{words}[ ]*:?[ ]*$", re.MULTILINE | re.IGNORECASE)
+    for title, words in SECTIONS.items()
+}
+PROMPT = ("input", "prompt", "messages")  # where an entry may hold what the judge got
 ANALYSIS = re.compile(r"\n#+[ ]*Analysis\s*\Z", re.IGNORECASE)
 CALL = re.compile(r"^(\d+)\. (Function: ?|Final Response: ?)", re.MULTILINE)
 PARAMETERS = re.compile(r"^Parameters: ?", re.MULTILINE)
@@ -57,6 +66,16 @@ class Judged:
     response: str | None
     problem: str = ""
 
+    @property
+    def judged(self) -> bool:
+        """Whether the judge gave any verdict."""
+        return self.process is not None or self.response is not None
+
+    @property
+    def without_steps(self) -> bool:
+        """Whether there was nothing to judge: the model made no step, so that no judge was asked."""
+        return self.task is None and not self.problem and not self.judged
+
 
 def read_judged(path: str | Path) -> dict[str, list[Judged]]:
     """The entries of a judged file by model, those without a solution included (their task is None).
@@ -70,11 +89,16 @@ def read_judged(path: str | Path) -> dict[str, list[Judged]]:
     expected = f"{path} is no judged file: expected an object of tool name -> list of entries"
     if not isinstance(data, dict):
         raise ToolAlpacaError(f"{expected}, got {type(data).__name__}")
-    tools = {name: value for name, value in data.items() if name != "statistics"}
-    several = bool(tools) and all(isinstance(value, dict) for value in tools.values())
+    tools = _parts(data)
+    several = bool(tools) and all(
+        isinstance(value, dict) and not _is_entries(value) for value in tools.values()
+    )
     found = {}
     for model, parts in (tools if several else {stem: tools}).items():
-        lists = {name: entries for name, entries in parts.items() if name != "statistics"}
+        lists = {
+            name: [{"id": key} | entry for key, entry in entries.items()] if _is_entries(entries) else entries
+            for name, entries in _parts(parts).items()
+        }
         for name, entries in lists.items():
             if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
                 raise ToolAlpacaError(f"{expected}; what {name!r} holds is no list of objects")
@@ -90,6 +114,22 @@ def read_judged(path: str | Path) -> dict[str, list[Judged]]:
     if not entries:
         raise ToolAlpacaError(f"{expected}; it holds no entry")
     return found
+
+
+def _parts(data: dict[str, Any]) -> dict[str, Any]:
+    """What holds entries; totals and remarks about the file stand beside it."""
+    return {
+        name: value for name, value in data.items() if name != "statistics" and isinstance(value, dict | list)
+    }
+
+
+def _is_entries(value: Any) -> bool:
+    """Whether an object holds a tool's entries by their ids."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(entry, dict) and any(key in entry for key in PROMPT) for entry in value.values())
+    )
 
 
 def load_json(path: str | Path) -> Any:
@@ -110,7 +150,7 @@ def totals(entries: list[Judged]) -> dict[str, Any]:
     """The totals of a judged file from its single verdicts, in the published file's own words."""
     counts: dict[str, Any] = {
         "num": len(entries),
-        "error_num": sum(e.process is None and e.response is None for e in entries),
+        "error_num": sum(e.without_steps for e in entries),
     }
     for part in ("process", "response"):
         counts[part] = {v: sum(getattr(e, part) == v for e in entries) for v in VERDICTS}
@@ -121,7 +161,7 @@ def totals(entries: list[Judged]) -> dict[str, Any]:
 def _judged(name: str, position: int, entry: dict[str, Any], model: str) -> Judged:
     number = entry.get("id", position)
     process, response = (_verdict(entry, part) for part in ("process", "final_response"))
-    text = _prompt_text(entry.get("input"))
+    text = _prompt_text(next((entry[key] for key in PROMPT if entry.get(key)), ""))
     if not text.strip():
         return Judged(name, number, None, None, None, process, response)
     try:
@@ -149,7 +189,7 @@ def _judged(name: str, position: int, entry: dict[str, Any], model: str) -> Judg
 def _verdict(entry: dict[str, Any], part: str) -> str | None:
     """A verdict as the entry holds it, else as the judge wrote it."""
     value = entry.get(f"{part}_correctness")
-    if value is None and entry.get("input"):
+    if value is None and any(entry.get(key) for key in PROMPT):
         label = rf"\b{part.replace('_', ' ')} correctness\W+(\w+)"
         written = re.findall(label, str(entry.get("output", "")), re.IGNORECASE)
         value = written[-1] if written else None
@@ -159,20 +199,22 @@ def _verdict(entry: dict[str, Any], part: str) -> str | None:
 
 
 def _prompt_text(messages: Any) -> str:
+    """What the user says in a text, a message, or a list of messages or of their parts."""
     if isinstance(messages, str):
         return messages
     if isinstance(messages, list):
-        return "\n".join(
-            m.get("content", "") for m in messages if isinstance(m, dict) and m.get("role") == "user"
-        )
-    return ""
+        return "\n".join(filter(None, map(_prompt_text, messages)))
+    if not isinstance(messages, dict) or messages.get("role", "user") not in ("user", "human"):
+        return ""
+    inside = next((messages[key] for key in ("content", "messages", "text") if messages.get(key)), "")
+    return _prompt_text(inside)
 
 
 def _sections(text: str) -> list[str]:
     """Documentation, instruction, standard answer and solution of a judge's prompt."""
     text = text.replace("\r\n", "\n")
     places, at = [], 0
-    for title, heading in zip(SECTIONS, HEADINGS, strict=True):
+    for title, heading in HEADINGS.items():
         found = heading.search(text, at)
         if not found:
             raise ValueError(f"the prompt has no section {title!r}")
