@@ -188,11 +188,17 @@ def _judged(name: str, position: int, entry: dict[str, Any], model: str) -> Judg
 
 def _verdict(entry: dict[str, Any], part: str) -> str | None:
     """A verdict as the entry holds it, else as the judge wrote it."""
-    value = entry.get(f"{part}_correctness")
-    if value is None and any(entry.get(key) for key in PROMPT):
+    short = part.removeprefix("final_")
+    held = (entry.get(key) for key in (f"{part}_correctness", f"{short}_correctness", part, short))
+    found = next((word for word in map(_word, held) if word), None)
+    if found is None and any(entry.get(key) for key in PROMPT):
         label = rf"\b{part.replace('_', ' ')} correctness\W+(\w+)"
         written = re.findall(label, str(entry.get("output", "")), re.IGNORECASE)
-        value = written[-1] if written else None
+        found = _word(written[-1]) if written else None
+    return found
+
+
+def _word(value: Any) -> str | None:
     word = str(value).strip(" \t\r\n.*_\"'").lower()
     word = WORDS.get(word, word.capitalize())
     return word if word in VERDICTS else None
