@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from toolalpaca import gold_lint, importing, original_export
+from toolalpaca import dataset, gold_lint, importing, original_export
 from toolalpaca.files import read_jsonl
 from toolalpaca.holdout import has_own_tasks
 from toolalpaca.original import import_apis
@@ -137,7 +138,24 @@ def check_identity(path, tmp_path):
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes(), file.name
 
 
-@pytest.mark.parametrize("apis", [[GOOD], [RESULTS], ODD, GOOD], ids=["good", "results", "odd", "single"])
+HALF = json.dumps("half a pair: \ud83d")[1:-1]  # as an escape, which a specification may hold
+BENT = [
+    {
+        **RESULTS,
+        "Functions": "1. Name: getFact",
+        "Documentation": SPEC.replace("One fact.", HALF).replace(
+            '"schema"', f'"description": "{HALF}", "schema"'
+        ),
+    },
+    {**GOOD, "Name": None, "Category": None, "Instances": {"input": "x"}, "Golden_Answers": "[[]]"},
+    {**GOOD, "Name": 5, "Instructions": "Tell me fact 3", "Golden_Answers": 7},
+    {"Name": "Given up", "Description": "An API that got no documentation"},
+]
+
+
+@pytest.mark.parametrize(
+    "apis", [[GOOD], [RESULTS], ODD, GOOD, BENT], ids=["good", "results", "odd", "single", "bent"]
+)
 def test_import_export_import_is_the_identity(apis, tmp_path):
     check_identity(write(tmp_path / "file.json", apis), tmp_path)
 
@@ -147,6 +165,70 @@ def test_published_files_come_back_as_they_were(name, tmp_path):
     if not (DATA / name).is_file():
         pytest.skip("the published ToolAlpaca files are not here")
     check_identity(DATA / name, tmp_path)
+
+
+def test_lists_and_names_of_other_kinds_are_told_and_the_rest_is_read():
+    imported = import_apis(BENT)
+    assert [tool.name for tool in imported.tools] == ["Facts", "", "5", "Given up"]
+    assert [len([i for i in imported.instructions if i.tool_id == t.tool_id]) for t in imported.tools] == [
+        4,
+        4,
+        0,
+        0,
+    ]
+    gold = [task for task in imported.tasks if task.tool_id == imported.tools[1].tool_id]
+    assert len(gold) == 1  # from a text that holds a list
+    told = "\n".join(imported.notes)
+    for note in ("Instances is no list but dict", "Instructions is no list but str", "without a name"):
+        assert note in told
+
+
+def test_a_build_of_imported_instances_adds_no_gold_to_the_export(tmp_path):
+    asked = [f"Tell me fact {n}" for n in range(6)]
+    acted = [instance(text, step("getFact", json.dumps({"n": n}))) for n, text in enumerate(asked)]
+    train = {k: v for k, v in GOOD.items() if k != "Golden_Answers"} | {
+        "Instructions": asked,
+        "Instances": acted,
+    }
+    apis = [train | {"Name": name} for name in ("Facts", "More", "Others")]
+    importing.import_file(write(tmp_path / "train.json", apis), tmp_path / "run", "model")
+    _, record = dataset.build(tmp_path / "run", dataset.Options(test_tools=1), workers=1, say=lambda _: None)
+    assert record["tasks"] and (tmp_path / "run" / "tasks.jsonl").is_file()
+    assert original_export.export_original(tmp_path / "run") == apis
+
+
+def test_inputs_that_only_the_original_tools_could_read(tmp_path):
+    asked = ["Tell me fact 3", "Tell me fact 4"]
+    acted = [
+        instance(asked[0], step("getFact", 'Here: ```json\n{"n": 3}\n```')),
+        instance(asked[1], step("getFact", "n is four")),
+    ]
+    train = {k: v for k, v in GOOD.items() if k != "Golden_Answers"} | {
+        "Instructions": asked,
+        "Instances": acted,
+    }
+    importing.import_file(write(tmp_path / "train.json", [train]), tmp_path / "run", "model")
+    folder, record = dataset.build(tmp_path / "run", dataset.Options(), workers=1, say=lambda _: None)
+    assert record["rows"]["sft"] == {"train": 2} and record["rows"]["sft_tools"] == {"train": 1}
+    assert record["skipped"] == {"sft_tools": {"unreadable_input": 1}}
+    assert "1 unreadable_input" in (folder / "README.md").read_text()
+    table = pq.read_table(next((folder / "sft_tools").glob("*.parquet")))
+    (call,) = json.loads(table["messages"][0][2].as_py())["tool_calls"]
+    assert call["function"] == {"name": "getFact", "arguments": {"n": 3}}
+
+
+def test_instances_without_gold_are_unscored_and_the_others_scored(tmp_path):
+    api = {**RESULTS, "Golden_Answers": [*GOOD["Golden_Answers"][:2], "none", "none"]}
+    importing.import_file(write(tmp_path / "file.json", [api]), tmp_path / "run", "model")
+    command = [sys.executable, str(SCRIPT.parents[1] / "eval" / "score.py"), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    verdicts = list(read_jsonl(tmp_path / "run" / "verdicts.jsonl"))
+    assert [bool(v["unscored"].startswith("no gold")) for v in verdicts] == [False, False, True, True]
+    tasks = tmp_path / "run" / "tasks.jsonl"
+    tasks.write_text(tasks.read_text().replace(verdicts[0]["task_id"][:-2], "another-tool"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "no episode is of a task" in done.stderr
 
 
 def test_files_of_windows_editors_are_read(tmp_path):
@@ -260,7 +342,8 @@ def test_bad_files_get_one_line_and_leave_nothing(tmp_path):
         "empty.json": "[]",
         "numbers.json": "[1, 2]",
         "number.json": "5",
-        "lists.json": json.dumps([{**GOOD, "Instances": "none"}]),
+        "nameless.json": json.dumps([{"Instances": []}]),
+        "list.json": json.dumps([{"Name": "Facts", "Description": "Facts about dogs"}]),
         "judged.json": json.dumps({"statistics": {}, "Facts": []}),
     }
     for name, text in cases.items():

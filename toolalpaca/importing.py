@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from toolalpaca import manifest
-from toolalpaca.files import atomic_write, content_hash, write_jsonl
+from toolalpaca.files import atomic_write, content_hash, dumps, write_jsonl
 from toolalpaca.original import SIDECAR, Imported, import_apis, read_original
 from toolalpaca.original_export import remember, to_original
-from toolalpaca.schema import Instance, Task, ToolAlpacaError, to_row
+from toolalpaca.schema import Instance, Task, ToolAlpacaError, from_row, to_row
 
 
 def import_file(path: Path, out: Path, model: str) -> Imported:
@@ -23,7 +23,7 @@ def import_file(path: Path, out: Path, model: str) -> Imported:
     apis = read_original(path)
     config = {"file": path.name, "sha256": content_hash(path), "model": model}
     _check(out, config)
-    imported = import_apis(apis, model)
+    imported = _as_stored(import_apis(apis, model))
     sidecar = originals(apis, imported)
     rows = {
         "toolset.jsonl": imported.tools,
@@ -41,6 +41,17 @@ def import_file(path: Path, out: Path, model: str) -> Imported:
     notes = dict(imported.notes)
     entry = {"config": config, "counts": counts, "notes": notes, **manifest.commit()}
     manifest.update(out / "manifest.json", "import", entry)
+    return imported
+
+
+def _as_stored(imported: Imported) -> Imported:
+    """The records as the stage files give them back, which hold no half of a surrogate pair.
+
+    An export compares what it reads with what `originals` saw, so both must see the same.
+    """
+    for name in ("tools", "instructions", "tasks", "instances", "episodes"):
+        records = getattr(imported, name)
+        setattr(imported, name, [from_row(type(r), json.loads(dumps(to_row(r)))) for r in records])
     return imported
 
 

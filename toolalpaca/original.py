@@ -83,15 +83,23 @@ def read_original(path: str | Path) -> list[dict[str, Any]]:
     for number, api in enumerate(apis, 1):
         if not isinstance(api, dict):
             raise ToolAlpacaError(f"{path}, API {number}: {expected}; got {type(api).__name__}")
-        if not isinstance(api.get("Name"), str) or not HOLDS & api.keys():
+        # one that was given up before it got a documentation may stand among others
+        if "Name" not in api or not any(HOLDS & other.keys() for other in apis if isinstance(other, dict)):
             raise ToolAlpacaError(
                 f"{path}, API {number}: {expected}; it has {', '.join(list(api)[:6]) or 'nothing'}"
             )
-        for key in LISTS:
-            if not isinstance(api.get(key), list | None):
-                kind = type(api[key]).__name__
-                raise ToolAlpacaError(f"{path}, API {number} ({api['Name']}): {key} is no list but {kind}")
     return apis
+
+
+def listed(api: dict[str, Any], key: str) -> list[Any]:
+    """What an API holds under one of LISTS. A text that holds a list is read; any other value gives none."""
+    value = api.get(key)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    return value if isinstance(value, list) else []
 
 
 def import_apis(apis: list[dict[str, Any]], model: str = "") -> Imported:
@@ -102,18 +110,22 @@ def import_apis(apis: list[dict[str, Any]], model: str = "") -> Imported:
         imported.tools.append(tool)
         for key in api.keys() - KNOWN:
             imported.notes[f"APIs with {key}, which only {SIDECAR} keeps"] += 1
+        for key in LISTS:
+            if not isinstance(api.get(key), list | None):
+                kind = type(api[key]).__name__
+                imported.notes[f"APIs whose {key} is no list but {kind}, taken as far as it holds one"] += 1
         asked = instructions_of(api)
         for number, text in enumerate(asked):
             identity = f"{tool.tool_id}/{number}"
             imported.instructions.append(Instruction(identity, tool.tool_id, text))
-        for number, answers in enumerate(api.get("Golden_Answers") or []):
+        for number, answers in enumerate(listed(api, "Golden_Answers")):
             text = asked[number] if number < len(asked) else ""
             gold = gold_steps(answers)
             if gold is None or not text:
                 imported.notes["gold answers that are no list of actions, or have no instruction"] += 1
                 continue
             imported.tasks.append(Task(f"{tool.tool_id}/{number}", tool.tool_id, text, gold))
-        for number, raw in enumerate(api.get("Instances") or []):
+        for number, raw in enumerate(listed(api, "Instances")):
             instance = read_instance(raw, tool, number, asked, model)
             _note(instance, raw, imported.notes)
             imported.instances.append(instance)
@@ -123,8 +135,8 @@ def import_apis(apis: list[dict[str, Any]], model: str = "") -> Imported:
 
 def instructions_of(api: dict[str, Any]) -> list[str]:
     """The instructions of an API by number; where the list is short, what its instances were asked."""
-    asked = [text_of(item) for item in api.get("Instructions") or []]
-    for number, raw in enumerate(api.get("Instances") or []):
+    asked = [text_of(item) for item in listed(api, "Instructions")]
+    for number, raw in enumerate(listed(api, "Instances")):
         said = as_object(raw).get("input")
         if number >= len(asked):
             asked.append(text_of(said) if said else "")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from toolalpaca.files import dumps, read_jsonl
+from toolalpaca.holdout import has_own_tasks
 from toolalpaca.original import LISTS, OPTIONAL, SIDECAR, UNREADABLE
 from toolalpaca.react import STYLES
 from toolalpaca.schema import Episode, Instance, Instruction, Step, Task, Tool, ToolAlpacaError, from_row
@@ -118,7 +119,7 @@ def restore(written: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
             items = api[key] = list(api[key])
             if int(number) < len(items) and entry["was"] == _hash(items[int(number)]):
                 items[int(number)] = entry["value"]
-    # what was made after the import: instances or gold of a file that had none
+    # what was made after the import: instances of a file that had none
     return api | {
         key: written[key] for key in ("Golden_Answers", "Instances") if key in written and key not in api
     }
@@ -128,7 +129,8 @@ def read_records(run: Path) -> list[tuple[Tool, list[str], dict[int, Task], list
     """Per tool of a run: instructions, tasks by number and instances, in the order of their numbers.
 
     The original project pairs `Instances` with `Instructions` by position, so one that a filter dropped
-    leaves its reason as an error in its place.
+    leaves its reason as an error in its place. Tasks that a build drew from imported instances are no gold
+    of the file's, and are left out.
 
     Raises:
         ToolAlpacaError: the run has no toolset.jsonl.
@@ -140,7 +142,8 @@ def read_records(run: Path) -> list[tuple[Tool, list[str], dict[int, Task], list
         instruction = from_row(Instruction, row)
         asked[instruction.tool_id].append(instruction.instruction)
     tasks: dict[str, dict[int, Task]] = defaultdict(dict)
-    for row in _rows(run / "tasks.jsonl"):
+    built = (run / SIDECAR).is_file() and not has_own_tasks(run)
+    for row in _rows(run / "tasks.jsonl") if not built else ():
         task = from_row(Task, row)
         tasks[task.tool_id][_number(task.task_id)] = task
     instances: dict[str, dict[int, Instance]] = defaultdict(dict)
