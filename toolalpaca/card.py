@@ -56,6 +56,8 @@ def render(
         for config in built
     }
     shown = next((config for config in built if config["name"] == DEFAULT), built[0])
+    # the same instances make rows of sft and of sft_tools, so that a reason they share counts alike
+    skipped = {reason: n for config in built for reason, n in config["skipped"].items()}
     imported = manifest.stages(run).get("import", {})
     source = TEMPLATE.read_text(encoding="utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False)
@@ -73,7 +75,7 @@ def render(
         statistics={**statistics, "instances": f"{statistics['instances']:,}"},
         test_tools=len(plan.test_tools),
         tasks=len(plan.tasks),
-        skipped=", ".join(f"{n:,} {reason}" for reason, n in shown["skipped"].items()),
+        skipped=", ".join(f"{n:,} {reason}" for reason, n in skipped.items()),
         first=shown["name"],
         first_split=next(iter(shown["files"])),
         has_sft=shown["name"] == DEFAULT,

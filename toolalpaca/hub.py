@@ -31,7 +31,7 @@ from toolalpaca.features import DESCRIPTIONS, FEATURES, json_text
 from toolalpaca.figures import corpus_statistics
 from toolalpaca.files import content_hash, read_jsonl
 from toolalpaca.holdout import Plan, make_plan, read_instances
-from toolalpaca.schema import Instance, Tool, ToolAlpacaError, from_row, to_row
+from toolalpaca.schema import Instance, ReplyError, Tool, ToolAlpacaError, from_row, to_row
 from toolalpaca.simulation import Toolset
 
 PARALLEL_FROM = 5_000  # instances; below it, starting processes costs more than they save
@@ -120,7 +120,11 @@ class RunBuilder(datasets.GeneratorBasedBuilder):
         if self._schemas[0] is not tool:  # made once for the instances of a tool that follow each other
             functions = sft.student_functions(tool, self.config.builtins)
             self._schemas = tool, [json_text(sft.function_schema(f)) for f in functions]
-        row = sft.native_row(tool, instance, schemas=self._schemas[1])
+        try:
+            row = sft.native_row(tool, instance, schemas=self._schemas[1])
+        except ReplyError:  # only imported instances: their tool read what no JSON object says
+            self.skipped["unreadable_input"] += 1
+            return None
         return {**row, "messages": [json_text(message) for message in row["messages"]]}
 
     def _skips(self, tool: Tool, instance: Instance) -> bool:

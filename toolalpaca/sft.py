@@ -14,6 +14,7 @@ from typing import Any
 from toolalpaca import react
 from toolalpaca.environment import builtin_functions
 from toolalpaca.prompts import Message, Prompt
+from toolalpaca.published import read_input
 from toolalpaca.react import STYLES
 from toolalpaca.schema import Function, Instance, Outcome, ReplyError, Step, Tool
 
@@ -137,6 +138,9 @@ def native_row(
     A thought is the content of the message that carries its call; the last message is the final output.
     `arguments` are JSON objects, as the chat templates of Qwen3 and Llama 3.1 want them. `schemas` are
     the tool definitions where the caller has made them already.
+
+    Raises:
+        ReplyError: an action input that a tool took is no JSON object, so no native call can express it.
     """
     opening = Prompt(NATIVE_PROMPT, {"instruction": instance.instruction})
     messages: list[dict[str, Any]] = list(opening.messages)
@@ -156,8 +160,8 @@ def native_row(
 def _native_turn(step: Step, call_id: str) -> list[dict[str, Any]]:
     try:
         arguments = react.parse_input(step.input)
-    except ReplyError:  # imported steps may carry text that only their own tool could read
-        return []
+    except ReplyError:  # an imported step's text, of which its own tool took what stands in brackets
+        arguments = react.parse_input(read_input(step.input))
     call = {"id": call_id, "type": "function", "function": {"name": step.function, "arguments": arguments}}
     return [
         {"role": "assistant", "content": step.thought, "tool_calls": [call]},
