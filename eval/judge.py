@@ -57,7 +57,10 @@ def main() -> int:
     rows = [
         {"task": tasks[e["task_id"]], "episode": e, "tool": tools[e["tool_id"]], "votes": args.votes}
         for e in episodes
+        if e["task_id"] in tasks
     ]
+    if len(rows) < len(episodes):
+        print(f"not judged: {len(episodes) - len(rows)} episodes that are of no task in tasks.jsonl")
     config = {"judge": args.judge, "temperature": temperature, "max_tokens": args.max_tokens}
     with Run.open(
         folder,

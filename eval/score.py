@@ -18,6 +18,8 @@ from toolalpaca.metrics import tally
 from toolalpaca.schema import Episode, Task, Tool, ToolAlpacaError, Verdict, from_row, to_row
 from toolalpaca.scoring import score
 
+NO_GOLD = "no gold: tasks.jsonl holds no such task"
+
 
 def main() -> int:
     arguments = cli.parser(__doc__)
@@ -41,7 +43,6 @@ def main() -> int:
         tasks, tools, episodes = found.tasks, found.tools, found.episodes
         if not tasks or not episodes:
             raise ToolAlpacaError(f"{args.original} holds no episodes with gold answers")
-        episodes = [e for e in episodes if e.task_id in {t.task_id for t in tasks}]
         if args.out:
             for name, rows in (("tasks", tasks), ("toolset", tools), ("episodes", episodes)):
                 write_jsonl(Path(args.out) / f"{name}.jsonl", map(to_row, rows))
@@ -63,10 +64,14 @@ def print_scores(
     unsound = [p for task in tasks for p in goldcheck.problems(task, tool_by_id.get(task.tool_id))]
     verdicts: list[Verdict] = []
     for episode in episodes:
-        if episode.task_id not in task_by_id:
-            raise ToolAlpacaError(f"episode {episode.episode_id} is of no task in tasks.jsonl")
-        task = task_by_id[episode.task_id]
-        verdicts.append(score(task, episode, tool_by_id.get(task.tool_id)))
+        if task := task_by_id.get(episode.task_id):
+            verdicts.append(score(task, episode, tool_by_id.get(task.tool_id)))
+        else:  # an imported file may hold gold for some of its instructions only
+            verdicts.append(Verdict(episode.task_id, episode.model, episode.sample, unscored=NO_GOLD))
+    if verdicts and all(verdict.unscored == NO_GOLD for verdict in verdicts):
+        raise ToolAlpacaError(
+            f"no episode is of a task in tasks.jsonl ({episodes[0].episode_id} is the first)"
+        )
     total = tally(verdicts)
     for problem in unsound:
         print(f"gold: {problem}")
