@@ -300,6 +300,17 @@ def test_a_result_file_can_be_excluded_too(tmp_path):
     held = read_excluded(tmp_path / "results.json")
     assert held.reason("What is the tallest tree of Lima, please?") == "near_duplicate"
     assert held.holds_tool("any", "facts")
+    results[0]["Instructions"] = ["What is the oldest tree of all?", "Another?"]  # not what it was asked
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    assert read_excluded(tmp_path / "results.json").reason("What is the tallest tree of Lima, please?")
+
+
+def test_lines_of_a_tasks_file_end_at_newlines_alone(tmp_path):
+    tasks = [
+        {"tool_id": "a", "instruction": f"Find {what}\u2028 for me\x85 now."} for what in ("trees", "seas")
+    ]
+    write_jsonl(tmp_path / "tasks.jsonl", tasks)
+    assert read_excluded(tmp_path / "tasks.jsonl").instructions == 2
 
 
 def test_students_are_not_taught_functions_that_their_prompt_does_not_name(run, tmp_path):

@@ -9,10 +9,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import corpus
 import pytest
 from fake_hub import FakeHub
+from huggingface_hub.hf_api import RepoFile
+
+from toolalpaca import hub_push
 
 SCRIPT = Path(__file__).parents[1] / "generate" / "build_dataset.py"
 REPO = "acme/tools"
@@ -68,11 +72,12 @@ def test_push_makes_the_repository_and_uploads_only_what_changed(run, hub):
 
     hub.files(REPO)["sft/train-00007-of-00008.parquet"] = b"of an older build"
     hub.files(REPO)["NOTES.md"] = b"somebody's own"
+    hub.files(REPO)["raw/data.bin"] = b"somebody's own"
     hub.files(REPO)["tasks/test-00000-of-00001.parquet"] = b"outdated"
     done = push(run, hub)
     assert "upload 1 files" in done.stdout and "delete 1 files of an older build" in done.stdout
     assert len(hub.uploads) == uploads  # its content is in the store already
-    assert set(hub.files(REPO)) == {*here, "NOTES.md"}
+    assert set(hub.files(REPO)) == {*here, "NOTES.md", "raw/data.bin"}
     assert hub.files(REPO)["tasks/test-00000-of-00001.parquet"] == here["tasks/test-00000-of-00001.parquet"]
 
     hub.repos[REPO]["private"] = False
@@ -84,6 +89,17 @@ def test_push_makes_the_repository_and_uploads_only_what_changed(run, hub):
     done = push(run, hub, "--revision", "v2")
     assert done.returncode == 0 and "create its branch v2" in done.stdout
     assert set(hub.files(REPO, "v2")) >= set(here)
+
+
+def test_a_configuration_that_has_no_rows_any_more_is_taken_back(tmp_path):
+    (tmp_path / "README.md").write_text("# card")
+    paths = ("tasks/test-00000-of-00001.parquet", "raw/test.parquet", "README.md")
+    there = [RepoFile(path=path, size=1, oid="0" * 40, type="file") for path in paths]
+    api = SimpleNamespace(
+        repo_info=lambda *_, **__: SimpleNamespace(private=True), list_repo_tree=lambda *_, **__: there
+    )
+    plan = hub_push.make_plan(api, tmp_path, REPO, private=False, revision="main")
+    assert plan.stale == ["tasks/test-00000-of-00001.parquet"]
 
 
 def test_what_will_be_done_is_said_first_and_refusals_are_one_line(run, hub):

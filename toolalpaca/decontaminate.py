@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.original import LISTS, instructions_of
+from toolalpaca.original import LISTS, as_object, instructions_of
 from toolalpaca.original_tools import text_of
 from toolalpaca.schema import ToolAlpacaError
 
@@ -118,7 +118,8 @@ def read_excluded(path: str | Path, max_overlap: float = 0.5) -> Decontaminator:
         rows = rows if isinstance(rows, list) else [rows]
     except ValueError:
         try:
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            # not splitlines: a text may hold U+2028 and the like, which end no line of JSONL
+            rows = [json.loads(line) for line in text.split("\n") if line.strip()]
         except ValueError:
             raise ToolAlpacaError(f"--exclude {path} is neither JSON nor JSONL") from None
     for row in rows:
@@ -128,7 +129,8 @@ def read_excluded(path: str | Path, max_overlap: float = 0.5) -> Decontaminator:
             )
         if any(not isinstance(row.get(key), list | None) for key in LISTS):
             raise ToolAlpacaError(f"--exclude {path}: {', '.join(LISTS)} of a tool must be lists")
-        for instruction in [*instructions_of(row), text_of(row.get("instruction"))]:
+        asked = [text_of(as_object(raw).get("input")) for raw in row.get("Instances") or []]
+        for instruction in dict.fromkeys([*instructions_of(row), *asked, text_of(row.get("instruction"))]):
             if instruction.strip():
                 held.hold(instruction)
         held.hold_tool(tool_id=text_of(row.get("tool_id")), name=text_of(row.get("Name")))

@@ -110,6 +110,8 @@ def make_plan(api: Any, folder: Path, repo: str, *, private: bool, revision: str
     """
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
+    from toolalpaca.features import DESCRIPTIONS  # takes seconds to import
+
     there: dict[str, Any] = {}
     plan = PushPlan(repo, revision, private, new_repo=False, new_branch=False)
     try:
@@ -139,7 +141,7 @@ def make_plan(api: Any, folder: Path, repo: str, *, private: bool, revision: str
             plan.unchanged += 1
         else:
             plan.files[name] = source
-    ours = {name.split("/", 1)[0] for name in here if "/" in name}
+    ours = {*DESCRIPTIONS, *(name.split("/", 1)[0] for name in here if "/" in name)}
     plan.stale = sorted(n for n in there if "/" in n and n.split("/", 1)[0] in ours and n not in here)
     return plan
 
