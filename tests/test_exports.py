@@ -64,27 +64,49 @@ def test_sharegpt_as_llama_factory_reads_it(run):
                 assert isinstance(", ".join(schema.get("enum", [])), str)
 
 
-def test_sharegpt_as_axolotl_reads_it(run):
+def as_axolotl(row, config):
+    """Turns and tools as its chat_template strategy makes them of a row that `datasets` loaded."""
+    mapping = config["message_property_mappings"]
+    by_source = {source: role for role, sources in config["roles"].items() for source in sources}
+    messages = [{"role": "system", "content": row["system"]}]
+    for turn in row[config["field_messages"]]:
+        messages.append(
+            {"role": by_source[turn[mapping["role"]]], "content": turn[mapping["content"]]}
+            | ({"tool_calls": turn["tool_calls"]} if turn.get("tool_calls") is not None else {})
+        )
+        for call in messages[-1].get("tool_calls", []):
+            call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+    tools = row["tools"]  # whatever field_tools says
+    assert isinstance(tools, list) and config["field_tools"] == "tools"
+    for tool in tools:
+        tool["function"]["parameters"] = json.loads(tool["function"]["parameters"])
+    return messages, tools
+
+
+@pytest.mark.parametrize("template", ["qwen3", "llama3_1"])
+def test_sharegpt_as_axolotl_reads_it(run, tmp_path, template):
     import trl
+    from datasets import load_dataset
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    template = (Path(trl.__file__).parent / "chat_templates" / "qwen3.jinja").read_text()
+    source = (Path(trl.__file__).parent / "chat_templates" / f"{template}.jinja").read_text()
     folder = exported(run, "sharegpt")
     (config,) = yaml.safe_load((folder / "axolotl.yaml").read_text())["datasets"]
-    assert (folder / config["path"]).is_file()
-    mapping, roles = config["message_property_mappings"], config["roles"]
-    by_source = {source: role for role, sources in roles.items() for source in sources}
-    for row in rows_of(folder):
-        messages = [
-            {"role": by_source[turn[mapping["role"]]], "content": turn[mapping["content"]]}
-            for turn in row[config["field_messages"]]
-        ]
-        assert messages[0]["role"] == "user" and messages[-1]["role"] == "assistant"
-        tools = row[config["field_tools"]]
-        for tool in tools:  # its strategy parses `parameters` that are texts, and nothing else
-            tool["function"]["parameters"] = json.loads(tool["function"]["parameters"])
-        (text,), _ = render_jinja_template([messages], tools=tools, chat_template=template)
+    assert config["path"] == "axolotl/train.jsonl" and (folder / "axolotl" / "test.jsonl").is_file()
+    rows = load_dataset(
+        "json", data_files=str(folder / config["path"]), split="train", cache_dir=str(tmp_path)
+    )
+    calls = 0
+    for row in rows:
+        messages, tools = as_axolotl(row, config)
+        assert messages[1]["role"] == "user" and messages[-1]["role"] == "assistant"
+        (text,), _ = render_jinja_template([messages], tools=tools, chat_template=source, bos_token="<s>")
         assert all(f'"name": "{tool["function"]["name"]}"' in text for tool in tools)
+        for message in messages:
+            for call in message.get("tool_calls", []):
+                calls += 1
+                assert json.dumps(call["function"]["arguments"], ensure_ascii=False) in text
+    assert calls
 
 
 def test_sharegpt_columns_have_one_type_however_schemas_differ(run, tmp_path):

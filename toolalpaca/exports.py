@@ -2,7 +2,8 @@
 
 | format | files | consumer, and the rules it documents |
 | --- | --- | --- |
-| sharegpt | `<split>.jsonl`, `dataset_info.json`, `axolotl.yaml` | LLaMA-Factory (data/README): human and observation at odd places, gpt and function_call at even ones, `tools` a JSON text; Axolotl (chat_template): roles mapped, `tools_list` a list of definitions whose `parameters` are JSON texts |
+| sharegpt | `<split>.jsonl`, `dataset_info.json` | LLaMA-Factory (data/README): human and observation at odd places, gpt and function_call at even ones, `tools` a JSON text |
+| sharegpt | `axolotl/<split>.jsonl`, `axolotl.yaml` | Axolotl (chat_template): `from` and `value` mapped, `tools` a list of definitions, `tool_calls` beside a turn's text; `parameters` and `arguments` are JSON texts, which it parses |
 | openai | `<split>.jsonl` | OpenAI fine-tuning: `arguments` are JSON texts, names of at most 64 letters, digits, `_`, `-`; one call a turn |
 | toolalpaca | `toolalpaca.json` | the original project's own code |
 """  # noqa: E501
@@ -41,13 +42,13 @@ datasets:
     ds_type: json
     type: chat_template
     field_messages: conversations
-    field_tools: tools_list
+    field_tools: tools
     message_property_mappings:
       role: from
       content: value
     roles:
       user: [human]
-      assistant: [gpt, function_call]
+      assistant: [gpt]
       tool: [observation]
     roles_to_train: [assistant]
 """
@@ -72,11 +73,13 @@ def export(run: Path, form: str, out: Path) -> list[Path]:
         write_jsonl(path, map(convert, rows))
         written.append(path)
     if form == "sharegpt":
+        for split, rows in _splits(run):
+            write_jsonl(out / "axolotl" / f"{split}.jsonl", map(axolotl_row, rows))
         info = {f"toolalpaca_{p.stem}": {"file_name": p.name, **LLAMA_FACTORY} for p in written}
         with atomic_write(out / "dataset_info.json") as stream:
             stream.write(json.dumps(info, indent=2) + "\n")
         with atomic_write(out / "axolotl.yaml") as stream:
-            stream.write(AXOLOTL.format(path=written[0].name))
+            stream.write(AXOLOTL.format(path=f"axolotl/{written[0].name}"))
     return written
 
 
@@ -120,11 +123,34 @@ def sharegpt_row(row: dict[str, Any]) -> dict[str, Any]:
         else:
             turns.append({"from": "gpt", "value": message["content"]})
     tools = [_plain_tool(tool["function"]) for tool in row["tools"]]
-    # texts, since one column cannot hold schemas of different types; Axolotl parses them
-    wrapped = [
-        {"type": "function", "function": {**tool, "parameters": dumps(tool["parameters"])}} for tool in tools
+    return {"conversations": turns, "system": system, "tools": dumps(tools)}
+
+
+def axolotl_row(row: dict[str, Any]) -> dict[str, Any]:
+    """An `sft_tools` row for Axolotl, whose chat template writes calls as the model knows them.
+
+    It reads tools from the column `tools` whatever `field_tools` says, so the text that LLaMA-Factory
+    wants there cannot share a file with it. Schemas and arguments are texts, since one column cannot hold
+    values of different types.
+    """
+    turns, system = [], ""
+    for message in row["messages"]:
+        if message["role"] == "system":
+            system = message["content"]
+            continue
+        kind = {"user": "human", "assistant": "gpt", "tool": "observation"}[message["role"]]
+        turn = {"from": kind, "value": message["content"]}
+        if "tool_calls" in message:
+            turn["tool_calls"] = [
+                {**call, "function": {**call["function"], "arguments": dumps(call["function"]["arguments"])}}
+                for call in message["tool_calls"]
+            ]
+        turns.append(turn)
+    tools = [
+        {**tool, "function": {**tool["function"], "parameters": dumps(tool["function"]["parameters"])}}
+        for tool in row["tools"]
     ]
-    return {"conversations": turns, "system": system, "tools": dumps(tools), "tools_list": wrapped}
+    return {"conversations": turns, "system": system, "tools": tools}
 
 
 def _plain_tool(function: dict[str, Any]) -> dict[str, Any]:
