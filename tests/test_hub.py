@@ -1,6 +1,7 @@
 """The dataset folder as its users meet it: loaded in a fresh process, split by API, the same every time."""
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import corpus
 import pytest
 
 from toolalpaca import dataset, figures, importing, manifest, original_export
-from toolalpaca.decontaminate import read_excluded
+from toolalpaca.decontaminate import Decontaminator, near_duplicate, read_excluded
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.schema import ToolAlpacaError, to_row
 
@@ -303,6 +304,21 @@ def test_a_result_file_can_be_excluded_too(tmp_path):
     results[0]["Instructions"] = ["What is the oldest tree of all?", "Another?"]  # not what it was asked
     (tmp_path / "results.json").write_text(json.dumps(results))
     assert read_excluded(tmp_path / "results.json").reason("What is the tallest tree of Lima, please?")
+
+
+def test_the_index_finds_what_a_comparison_with_every_instruction_finds():
+    rng = random.Random(0)
+    letters = "abcdefghijklmn"
+    for _ in range(1500):
+        texts = [[rng.choice(letters) for _ in range(rng.randrange(1, 14))] for _ in range(3)]
+        held = Decontaminator()
+        for text in texts:
+            held.hold(" ".join(text))
+        asked = list(rng.choice(texts))
+        for _ in range(rng.randrange(4)):
+            asked.insert(rng.randrange(len(asked) + 1), rng.choice(letters))
+        near = any(near_duplicate(asked, text) for text in texts)
+        assert bool(held.reason(" ".join(asked))) >= near, (asked, texts)
 
 
 def test_lines_of_a_tasks_file_end_at_newlines_alone(tmp_path):

@@ -89,7 +89,7 @@ class Decontaminator:
         if own and len(own & self._windows) > self.max_overlap * len(own):
             return "shared_8grams"
         # F1 >= t needs at least t/(2-t) of these words in common, so one of the rarest others must be
-        needed = math.ceil(NEAR * len(tokens) / (2 - NEAR))
+        needed = math.ceil(NEAR * len(tokens) / (2 - NEAR) - 1e-9)  # 0.8 * 3 / 1.2 is a little over 2
         rare = sorted(tokens, key=lambda w: len(self._where.get(w, ())))[: len(tokens) - needed + 1]
         close = {number for word in rare for number in self._where.get(word, ())}
         if any(near_duplicate(tokens, self._texts[number]) for number in close):
