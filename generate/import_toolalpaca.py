@@ -29,7 +29,7 @@ def main() -> int:
     for what, count in sorted(imported.notes.items()):
         print(f"note: {count} {what}")
     if args.lint:
-        findings = gold_lint.lint(imported.tools, imported.tasks)
+        findings = gold_lint.lint(imported.tools, imported.tasks, imported.unread_gold)
         for finding in findings:
             print(finding)
         print(gold_lint.summary(findings, imported.tasks))

@@ -310,8 +310,10 @@ def test_answers_without_a_status_line_count_as_answers():
 
 
 def test_lint_lists_what_is_wrong_with_gold():
-    imported = import_apis([GOOD], "")
-    found = {(f.task_id[-1], f.kind) for f in gold_lint.lint(imported.tools, imported.tasks)}
+    imported = import_apis([{**GOOD, "Golden_Answers": [*GOOD["Golden_Answers"], "none", None]}], "")
+    findings = gold_lint.lint(imported.tools, imported.tasks, imported.unread_gold)
+    assert gold_lint.summary(findings, imported.tasks).startswith("lint: 8 findings in 5 of 6 tasks")
+    found = {(f.task_id[-1], f.kind) for f in findings}
     assert found == {
         ("1", "unknown_parameter"),
         ("1", "enum_value"),
@@ -319,6 +321,8 @@ def test_lint_lists_what_is_wrong_with_gold():
         ("2", "unknown_function"),
         ("2", "not_json"),
         ("3", "no_gold"),
+        ("4", "no_task"),
+        ("5", "no_task"),
     }
 
 

@@ -30,12 +30,12 @@ class Lint:
         return f"lint: {self.task_id}, {where}: {self.kind}: {self.message}"
 
 
-def lint(tools: list[Tool], tasks: list[Task]) -> list[Lint]:
-    """Everything wrong with the gold of `tasks`.
+def lint(tools: list[Tool], tasks: list[Task], unread: dict[str, str] | None = None) -> list[Lint]:
+    """Everything wrong with the gold of `tasks`, and with gold that made no task (`Imported.unread_gold`).
 
     Kinds: `unknown_function`, `not_json` (readable only with forgiveness), `unparsable`,
     `unknown_parameter`, `missing_parameter`, `enum_value`, `wrong_type`, `unknown_source` (a
-    `${x from f}` whose `f` no earlier gold step calls), `no_gold`.
+    `${x from f}` whose `f` no earlier gold step calls), `no_gold`, `no_task`.
     """
     functions = {tool.tool_id: {f.name: f for f in tool.functions} for tool in tools}
     found: list[Lint] = []
@@ -47,6 +47,9 @@ def lint(tools: list[Tool], tasks: list[Task]) -> list[Lint]:
             for kind, message in _step(step, functions.get(task.tool_id, {}), called):
                 found.append(Lint(task.task_id, number, kind, message))
             called.add(step.function)
+    for task_id, text in (unread or {}).items():
+        message = f"no list of actions, or there is no instruction for it: {text[:200]}"
+        found.append(Lint(task_id, -1, "no_task", message))
     return found
 
 
@@ -91,4 +94,5 @@ def summary(findings: list[Lint], tasks: list[Task]) -> str:
     """One line: how many, of which kinds, in how many tasks."""
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(f.kind for f in findings).most_common()) or "none"
     touched = len({finding.task_id for finding in findings})
-    return f"lint: {len(findings)} findings in {touched} of {len(tasks)} tasks ({kinds})"
+    known = {task.task_id for task in tasks} | {finding.task_id for finding in findings}
+    return f"lint: {len(findings)} findings in {touched} of {len(known)} tasks ({kinds})"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from toolalpaca.environment import BUILTINS
+from toolalpaca.files import dumps
 from toolalpaca.filters import labels_of
 from toolalpaca.original_tools import text_of, tool_of
 from toolalpaca.published import NOT_READ, load_json, read_input
@@ -52,13 +53,17 @@ LIMIT = "Agent stopped due to"  # what LangChain answers when the steps are used
 
 @dataclass
 class Imported:
-    """A file as our records. `notes` counts what could not be taken as it stands, by what it was."""
+    """A file as our records. `notes` counts what could not be taken as it stands, by what it was.
+
+    `unread_gold` is gold that makes no task, as JSON text by the id that the task would have.
+    """
 
     tools: list[Tool] = field(default_factory=list)
     instructions: list[Instruction] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
     episodes: list[Episode] = field(default_factory=list)
+    unread_gold: dict[str, str] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
 
 
@@ -123,6 +128,7 @@ def import_apis(apis: list[dict[str, Any]], model: str = "") -> Imported:
             gold = gold_steps(answers)
             if gold is None or not text:
                 imported.notes["gold answers that are no list of actions, or have no instruction"] += 1
+                imported.unread_gold[f"{tool.tool_id}/{number}"] = dumps(answers)
                 continue
             imported.tasks.append(Task(f"{tool.tool_id}/{number}", tool.tool_id, text, gold))
         for number, raw in enumerate(listed(api, "Instances")):
