@@ -234,6 +234,20 @@ def test_card_of_an_imported_evaluation_file(tmp_path):
     assert not built(tmp_path / "run")[1]["fresh"]  # an evaluation of the run does not change its dataset
 
 
+@pytest.mark.parametrize(("model", "told"), [("results", False), ("vicuna-7b", True)])
+def test_card_of_imported_instances_names_who_made_them_where_that_is_known(tmp_path, model, told):
+    instances = corpus.instances(corpus.tool(1), 3)
+    asked = [instance.instruction for instance in instances]
+    (tmp_path / "results.json").write_text(
+        json.dumps([original_export.to_original(corpus.tool(1), asked, {}, instances)])
+    )
+    importing.import_file(tmp_path / "results.json", tmp_path / "run", model)
+    folder, _ = built(tmp_path / "run")
+    start = (folder / "README.md").read_text().split("## Load it")[0].split("# ToolAlpaca")[1]
+    assert "Imported from `results.json`" in start and "Made by" not in start
+    assert (f"made by {model}." in start) == told
+
+
 def corpus_api():
     tool = corpus.tool(1)
     gold = [{"Action": tool.functions[0].name, "Action_Input": "{}"}]

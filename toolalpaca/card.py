@@ -59,17 +59,19 @@ def render(
     # the same instances make rows of sft and of sft_tools, so that a reason they share counts alike
     skipped = {reason: n for config in built for reason, n in config["skipped"].items()}
     imported = manifest.stages(run).get("import", {})
-    source = TEMPLATE.read_text(encoding="utf-8")
+    source = Path(_file_of(imported)).stem  # stands for a maker that the import was not told
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False)
-    text = environment.from_string(source).render(
+    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         metadata=yaml.safe_dump(metadata(built, statistics), sort_keys=False, allow_unicode=True).strip(),
         repo=REPO,
-        imported=_cell((imported.get("config") or {}).get("file", "")),
+        imported=_cell(_file_of(imported)),
         notes=[f"{count} {_cell(what)}" for what, count in sorted((imported.get("notes") or {}).items())],
         has_instances=statistics["instances"] > 0,
         offline=any(is_offline(teacher) for teacher in teachers),
         offline_parts=[part for part, who in made_by.items() if any(map(is_offline, who))],
-        others=sorted({_cell(name) for who in made_by.values() for name in who if not is_offline(name)}),
+        others=sorted(
+            {_cell(n) for who in made_by.values() for n in who if not is_offline(n) and n != source}
+        ),
         real=any(name.startswith("real") for name in statistics["models"]["executor"]),
         teachers=[_cell(teacher) for teacher in teachers],
         statistics={**statistics, "instances": f"{statistics['instances']:,}"},
@@ -103,6 +105,11 @@ def render(
         prompts=_table(("prompt", "hash"), prompts.items()) if (prompts := provenance.get("prompts")) else "",
     )
     return text.rstrip() + "\n"
+
+
+def _file_of(imported: dict[str, Any]) -> str:
+    """The name of the file that a run was imported from; empty where it was not."""
+    return str((imported.get("config") or {}).get("file", ""))
 
 
 def makers_of(run: Path) -> dict[str, list[str]]:
