@@ -16,7 +16,7 @@ from fault_server import reply, serve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolalpaca.calls import Deadline, Gate, PerMinute, Stopped, backoff, retry_after
+from toolalpaca.calls import Deadline, Gate, PerMinute, Refusals, Stopped, backoff, retry_after
 from toolalpaca.models import (
     ModelConfig,
     ModelFailure,
@@ -70,6 +70,37 @@ def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_model("openai/llama").name == "openai/llama"
 
 
+@pytest.mark.parametrize("key", ["sk-two\nlines-of-it", "sk-with-an-\u00e9-inside", "sk-with-\x01-inside"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_repeated(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ToolAlpacaError, match="the variable OPENAI_API_KEY has a line break") as error:
+        load_model(ModelConfig("openai/a", base_url="http://localhost:1/v1"))
+    assert "inside" not in str(error.value) and "lines" not in str(error.value)
+    with pytest.raises(ToolAlpacaError, match="name of an environment variable") as error:
+        load_model(ModelConfig("openai/a", api_key_env="sk-taken-for-a-name"))
+    assert "taken" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000/v1", "ftp://x/v1", "http://[::1/v1", "http://localhost:99999/v1", "http:///v1", "x"],
+)
+def test_a_base_url_that_is_none_is_one_clear_line(key: str, url: str) -> None:
+    with pytest.raises(ToolAlpacaError, match="expected http://<host>/v1"):
+        load_model(ModelConfig("openai/a", base_url=url))
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:word@x/v1", "http://me:word@[x/v1", "http://x/{key}/v1", "http://x/v1?k={key}"]
+)
+def test_a_base_url_with_a_secret_is_refused_and_not_repeated(key: str, url: str) -> None:
+    with pytest.raises(ToolAlpacaError, match="set the variable OPENAI_API_KEY") as error:
+        load_model(ModelConfig("openai/a", base_url=url.format(key=key)))
+    assert "word@" not in str(error.value) and key not in str(error.value)
+
+
 def test_models_file(tmp_path: Path) -> None:
     path = tmp_path / "models.yaml"
     path.write_text("teacher: {model: openai/a, temperature: 0.5, price_in: 1}\nuser: offline\n")
@@ -83,6 +114,10 @@ def test_models_file(tmp_path: Path) -> None:
         ("teacher: {model: openai/a, parameters: [a]}", "parameters should be dict"),
         ("teacher: {model: openai/a, max_tokens: true}", "max_tokens is no yes or no"),
         ("teacher: {model: openai/a, 3: 4}", "unknown 3"),
+        ("teacher: {model: openai/a, temperature: .nan}", "temperature should be a number"),
+        ("teacher: {model: openai/a, parameters: {stream: true}}", "stream cannot be set"),
+        ("teacher: {model: openai/a, parameters: {seed: '7'}}", "seed should be int"),
+        ("teacher: {model: openai/a, parameters: {when: 2020-01-01}}", "no JSON can hold them"),
         ("teacher: {model: a, temprature: 1}", "unknown temprature"),
         ("teacher: {}", "needs a line 'model"),
         ("- a", "expected roles"),
@@ -214,6 +249,10 @@ def test_passing_faults_are_retried_and_refusals_are_not(key: str) -> None:
         with pytest.raises(TimeoutError):
             asyncio.run(asyncio.wait_for(one(server.url), 0.9))
         assert server.stats()["calls"] <= 1 + (time.monotonic() - start) / 0.4
+        server.reset(retry_after=86_400)
+        with pytest.raises(ModelFailure, match=r"http_429.* retry after 86,400 seconds") as failure:
+            asyncio.run(asyncio.wait_for(one(server.url), 20))
+        assert failure.value.permanent, "nobody waits a day for one call"
         server.reset(fault_rate=0.0)
         assert asyncio.run(one(server.url)).text == '{"echo": "hello"}'
 
@@ -266,6 +305,20 @@ def test_ask_asks_again_with_the_next_sample() -> None:
 
 
 # pacing
+
+
+def test_refusals_count_in_the_order_in_which_calls_began() -> None:
+    def stops(refused: list[int], unpaid: bool) -> bool:
+        refusals = Refusals()
+        for _ in range(200):
+            refusals.begin()
+        return any([refusals.add(number, unpaid) for number in refused])
+
+    for unpaid in (True, False):
+        assert stops(list(range(20)), unpaid) and stops(list(range(19, -1, -1)), unpaid)
+        assert not stops(list(range(0, 200, 2)), unpaid), "answers to the others are on their way"
+        assert not stops(list(range(19)), unpaid)
+    assert stops(list(range(100, 120)), True) and not stops(list(range(100, 120)), False)
 
 
 def test_a_gate_gives_out_its_slots_and_closes() -> None:

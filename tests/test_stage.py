@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import multiprocessing
 import subprocess
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from toolalpaca.models import Completion, ask, reject
+from toolalpaca.ledger import Ledger
+from toolalpaca.models import Completion, ModelConfig, ModelFailure, ask, reject
 from toolalpaca.progress import Summary
 from toolalpaca.prompts import Prompt, PromptFolder
 from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
@@ -266,6 +268,90 @@ def test_every_useless_reply_is_drawn_anew_in_a_retry_and_a_replay_follows(
     run(tmp_path / "again", [], name=f"replay:{tmp_path / 'run'}")
     exports = [(tmp_path / name / "s.jsonl").read_text() for name in ("run", "again")]
     assert exports[0] == exports[1] == '{"n": 5, "after": "not e"}\n'
+
+
+class Refusing(Scripted):
+    """Refuses the texts in `bad` at once, and answers others after `seconds`."""
+
+    def __init__(self, bad: set[str], reason: str = "http_400", seconds: float = 0.0):
+        super().__init__(iter(()))
+        self.bad, self.reason, self.seconds = bad, reason, seconds
+
+    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+        self.calls += 1
+        if prompt.variables["text"] in self.bad:
+            raise ModelFailure(self.reason, "refused", permanent=True)
+        await asyncio.sleep(self.seconds)
+        return Completion("1", 10, 5)
+
+
+def run_refusing(folder: Path, monkeypatch: Any, model: Refusing, rows: Any, **options: Any) -> Summary:
+    monkeypatch.setattr("toolalpaca.stage.load_model", lambda *_, **__: model)
+    with Run.open(folder, "s", {}, **options) as run:
+        teacher = run.model("scripted", "teacher")
+
+        async def fn(row: dict[str, Any]) -> dict[str, Any]:
+            return {"n": await ask(teacher, Prompt("echo", {"text": row["text"]}, folder=PROMPTS), number)}
+
+        return run.stage("s", rows, fn, key=lambda row: row["id"], output="s.jsonl")
+
+
+@pytest.mark.parametrize("reason", ["http_400", "http_401"])
+@pytest.mark.parametrize("slow", ["endpoint", "disk"])
+def test_refusals_that_overtake_slow_answers_do_not_end_the_run(
+    tmp_path: Path, monkeypatch: Any, slow: str, reason: str
+) -> None:
+    """A refusal takes no time; an answer, or its way to the disk, does."""
+    commit = Ledger.commit
+
+    async def late(self: Ledger, *values: Any) -> None:
+        await asyncio.sleep(1.0)
+        await commit(self, *values)
+
+    if slow == "disk":
+        monkeypatch.setattr(Ledger, "commit", late)
+    rows = [{"id": f"r{i}", "text": f"t{i}"} for i in range(150)]
+    model = Refusing({f"t{i}" for i in range(150) if i % 3}, reason, 1.0 if slow == "endpoint" else 0.0)
+    summary = run_refusing(tmp_path / "run", monkeypatch, model, rows)
+    assert (summary.succeeded, summary.failed, summary.pending) == (50, 100, 0)
+
+
+def test_an_endpoint_that_refuses_all_of_the_first_calls_ends_the_run(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    rows = [{"id": f"r{i}", "text": f"t{i}"} for i in range(500)]
+    model = Refusing({row["text"] for row in rows}, "http_404")
+    with pytest.raises(ToolAlpacaError, match=r"refused every call .*refused"):
+        run_refusing(tmp_path / "run", monkeypatch, model, rows)
+    assert 20 <= model.calls < 100
+    assert run_refusing(tmp_path / "run", monkeypatch, Refusing(set()), rows).succeeded == 500
+
+
+def test_rows_that_are_refused_again_do_not_make_the_run_end(tmp_path: Path, monkeypatch: Any) -> None:
+    """Forty prompts too long for the model: tried again by themselves they are all of the first calls."""
+    rows = [{"id": f"r{i}", "text": f"t{i}"} for i in range(100)]
+    model = Refusing({f"t{i}" for i in range(60, 100)})
+    for options in ({}, {"retry_failed": True}):
+        summary = run_refusing(tmp_path / "run", monkeypatch, model, rows, **options)
+        assert (summary.succeeded, summary.reasons) == (60, {"http_400": 40})
+
+
+def test_max_cost_is_not_pretended_where_the_endpoint_counts_no_tokens(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    class Uncounted(Scripted):
+        config = ModelConfig("openai/a", price_in=1.0, price_out=1.0)
+
+        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None) -> Completion:
+            self.calls += 1
+            return Completion("1")
+
+    model = Uncounted(iter(()))
+    with pytest.raises(ToolAlpacaError, match=r"--max_cost cannot be kept: .*usage.* 50 rows pending"):
+        run_refusing(tmp_path / "run", monkeypatch, model, ROWS, max_cost=1.0)  # type: ignore[arg-type]
+    assert model.calls == 1
+    assert run_refusing(tmp_path / "run", monkeypatch, model, ROWS).succeeded == 50  # type: ignore[arg-type]
+    assert model.calls == 50, "what was answered is not asked again"
 
 
 def test_stages_of_one_run_may_have_different_models_in_one_role(tmp_path: Path, monkeypatch: Any) -> None:

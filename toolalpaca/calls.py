@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 BACKOFF_BASE, BACKOFF_CAP = 0.5, 60.0  # seconds
 FIRST_LIMIT, HIGHEST_LIMIT = 8, 4096  # adaptive concurrency starts and ends here
+REFUSED_CALLS = 20  # as many in a row end the run
 PROBE_AFTER = 200  # successes before more than is known to be good is tried: 429s stay near 1%
 
 
@@ -54,6 +55,38 @@ def _timestamp(date: str) -> float:
 
 class Stopped(BaseException):
     """The run is being stopped: the row stays pending. Passes through `except Exception`."""
+
+
+class Refusals:
+    """Tells an endpoint that refuses everything from one that refuses some calls.
+
+    What counts is the order in which calls began: a refusal comes at once, an answer takes its time, so the
+    first hundred calls to end can be refusals where one in ten is refused.
+    """
+
+    def __init__(self) -> None:
+        self._begun = 0
+        self._first = 0  # refusals among the first REFUSED_CALLS
+        self._unpaid: set[int] = set()
+
+    def begin(self) -> int:
+        """The number of a call that begins now."""
+        self._begun += 1
+        return self._begun - 1
+
+    def add(self, number: int, unpaid: bool) -> bool:
+        """Note that a call was refused, and say whether that is enough: the first calls were all refused, or
+        so many that began one after another were because of the key or the account."""
+        self._first += number < REFUSED_CALLS
+        if not unpaid:
+            return self._first >= REFUSED_CALLS
+        self._unpaid.add(number)
+        first = last = number
+        while first - 1 in self._unpaid:
+            first -= 1
+        while last + 1 in self._unpaid:
+            last += 1
+        return self._first >= REFUSED_CALLS or last - first + 1 >= REFUSED_CALLS
 
 
 class Gate:

@@ -151,7 +151,8 @@ class Work:
     def _width(self) -> int:
         # To learn what an endpoint allows there must be more rows than slots.
         base = self.concurrency or sum(2 * gate.limit + 8 for gate in self.gates) or OPEN_WIDTH
-        return min(base + sum(gate.waiting for gate in self.gates), base * WIDEST)
+        # A row in a backoff, or whose reply is on its way to the disk, leaves its slot to another.
+        return min(base + sum(gate.waiting for gate in self.gates) + self._storing, base * WIDEST)
 
     async def _drain(self) -> None:
         """Wait for the calls in flight, then give up what only waits (a backoff, a slot)."""
@@ -172,6 +173,10 @@ class Work:
         with contextlib.suppress(OSError, ValueError):
             line = f"\nstopping: {self._in_flight} calls in flight are awaited; Ctrl-C again to stop at once"
             print(line, file=sys.stderr, flush=True)
+
+    @property
+    def _storing(self) -> int:
+        return sum(m.at_work for m in self.models if hasattr(m.model, "gate"))
 
     @property
     def _in_flight(self) -> int:
@@ -230,7 +235,7 @@ class Work:
             self.rows.reopen_failed()
             raise ToolAlpacaError(f"the endpoint refused every call ({meter.refused}): {meter.last_refusal}")
         if meter.stopping == "refused":
-            self.rows.reopen_failed(UNPAID)
+            self.rows.reopen_failed(UNPAID | {meter.last_reason})
             raise ToolAlpacaError(
                 f"the endpoint now refuses every call: {meter.last_refusal} "
                 f"({summary.succeeded} of {summary.total} rows are done; run the same command again to go on)"
@@ -241,6 +246,11 @@ class Work:
             if self.signal == signal.SIGTERM:
                 sys.exit(128 + self.signal)
             raise KeyboardInterrupt
+        if meter.stopping == "uncounted":
+            raise ToolAlpacaError(
+                "--max_cost cannot be kept: the endpoint does not say what a reply took in tokens (`usage`); "
+                f"{summary.pending} of {summary.total} rows pending, leave --max_cost out to go on"
+            )
         if meter.stopping == "max_cost":
             raise ToolAlpacaError(
                 f"stopped before passing --max_cost {meter.max_cost:g}: ${meter.cost:.4f} spent, "

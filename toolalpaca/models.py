@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 # The least values of ModelConfig's numbers that may not be 0.
 LEAST = {"max_tokens": 1, "max_tries": 1, "batch_size": 1, "timeout": 0.001,
          "requests_per_minute": 0.001, "tokens_per_minute": 0.001}  # fmt: skip
+OWN_PARAMETERS = {"model", "messages", "tools", "stop", "stream", "n"}  # of the body: not the user's to set
 KEY_VERSION = 1  # part of every cache key: raise it when the meaning of a key changes
 T = TypeVar("T")
 
@@ -116,6 +118,8 @@ def load_models_file(path: str | Path) -> dict[str, ModelConfig]:
         for name, value in entry.items():
             if wrong := _complaint(known[name], LEAST.get(name, 0), value):
                 raise ToolAlpacaError(f"--models {path}: role {role!r}: {name} {wrong}, got {value!r}")
+        if wrong := _wrong_parameter(entry.get("parameters", {})):
+            raise ToolAlpacaError(f"--models {path}: role {role!r}: parameters: {wrong}")
         models[str(role)] = ModelConfig(**entry)
     return models
 
@@ -127,7 +131,21 @@ def _complaint(kind: Any, least: float, value: Any) -> str:
         value = float(value)
     if not isinstance(value, typing.get_origin(kind) if typing.get_origin(kind) is dict else kind):
         return f"should be {getattr(kind, '__name__', kind)}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "should be a number"
     return f"is at least {least:g}" if isinstance(value, int | float) and value < least else ""
+
+
+def _wrong_parameter(parameters: dict[Any, Any]) -> str:
+    if own := sorted(OWN_PARAMETERS & parameters.keys()):
+        return f"{', '.join(own)} cannot be set: each request is one conversation and wants one whole reply"
+    if not isinstance(parameters.get("seed", 0), int):
+        return f"seed should be int, got {parameters['seed']!r}"
+    try:
+        json.dumps(parameters, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        return f"no JSON can hold them ({error})"
+    return "" if all(isinstance(name, str) for name in parameters) else "names should be texts"
 
 
 def load_model(name: str | ModelConfig, *, seed: int = 0) -> ChatModel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import functools
 import json
 import os
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolalpaca.calls import Deadline, Gate, PerMinute, backoff, retry_after
+from toolalpaca.keys import key_traces, read_key
 from toolalpaca.models import Completion, ModelConfig, ModelFailure, decode, token_count
 from toolalpaca.prompts import Prompt
 from toolalpaca.schema import ToolAlpacaError
@@ -21,6 +21,7 @@ from toolalpaca.schema import ToolAlpacaError
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 RETRIED = {408, 409, 425, 429}  # and 5xx
 TRIES_UNANSWERED = 5
+LONGEST_WAIT = 3600.0  # seconds: who asks for more (a quota per day) is asked by another run
 PATIENCE_429 = 100  # rejections are no failures of the request: they are waited out longer than faults
 Fault = Callable[[str, Completion | None, str], None]
 
@@ -43,19 +44,16 @@ class OpenAIModel:
         self.base_url = (
             config.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         ).rstrip("/")
-        if urllib.parse.urlsplit(self.base_url).username is not None:  # it is stored, and said in messages
-            raise ToolAlpacaError(
-                f"the base URL of {config.model} holds a name or password: leave them out, and set the "
-                f"variable {config.api_key_env}"
-            )
-        self._key = os.environ.get(config.api_key_env, "").strip()
+        self._key = read_key(config.api_key_env)
+        self._traces = key_traces(self._key)
+        host = self._check_base_url()
+        self._local = host in LOOPBACK
         if not self._key:
-            if urllib.parse.urlsplit(self.base_url).hostname not in LOOPBACK:
+            if not self._local:
                 raise ToolAlpacaError(
                     f"{config.model} at {self.base_url} needs a key: set the variable {config.api_key_env}"
                 )
             self._key = "none-needed"
-        self._traces = key_traces(self._key)
         self.gate = Gate()
         self.deadline = Deadline(config.timeout)
         self.on_fault: Fault = lambda reason, billed, body: None
@@ -137,8 +135,26 @@ class OpenAIModel:
 
     @property
     def _proxied(self) -> bool:
-        local = urllib.parse.urlsplit(self.base_url).hostname in LOOPBACK
-        return not local and bool(urllib.request.getproxies())
+        return not self._local and bool(urllib.request.getproxies())
+
+    def _check_base_url(self) -> str:
+        """Its host. A base URL is stored, and said in messages: it may hold no secret."""
+        whose, variable = f"the base URL of {self.name}", self.config.api_key_env
+        try:
+            parts = urllib.parse.urlsplit(self.base_url)
+            host, port = parts.hostname, parts.port  # noqa: F841 (reading it checks it)
+            named = parts.username is not None
+        except ValueError:  # no port number, no IPv6 address
+            host, named = None, "@" in self.base_url
+        if named or self.scrub(self.base_url) != self.base_url:
+            raise ToolAlpacaError(
+                f"{whose} holds a name, a password or the key: leave it out, and set the variable {variable}"
+            )
+        if not host or parts.scheme not in ("http", "https"):
+            raise ToolAlpacaError(
+                f"{whose} is {self.base_url!r}: expected http://<host>/v1 or https://<host>/v1"
+            )
+        return host
 
     def _expected(self, body: dict[str, Any]) -> float:
         return sum(len(m.get("content") or "") for m in body["messages"]) / 4 + self._mean_out
@@ -210,13 +226,16 @@ class OpenAIModel:
         status, body = error.status_code, error.response.content.decode(errors="replace")
         text = self.scrub(" ".join(_message(body).split()))[:300]
         spent = status == 429 and ("insufficient_quota" in body or "billing_hard_limit" in body)
+        wait = retry_after(error.response.headers)
         passing = (status in RETRIED or status >= 500) and not spent
+        if passing and wait is not None and wait > LONGEST_WAIT:
+            passing, text = False, f"retry after {wait:,.0f} seconds; {text}"
         return _Fault(
             f"http_{status}",
             f"{self.base_url} answered {status}: {text}",
             status=0 if spent else status,
             permanent=not passing,
-            wait=retry_after(error.response.headers),
+            wait=wait,
         )
 
 
@@ -253,26 +272,6 @@ class _Fault:
     wait: float | None = None  # seconds the endpoint asks for
     billed: Completion | None = None
     body: str = ""
-
-
-def key_traces(key: str) -> list[str]:
-    """Texts that give `key` away, longest first: as it is, escaped, in base64, and its beginning and end."""
-    if key == "none-needed" or (len(key) < 8 and key.isalnum()):
-        return []  # "x", "EMPTY", "token": placeholders for servers without keys, and words of replies
-    quote, special = urllib.parse.quote, {c for c in key if not c.isalnum()}
-    shapes = {key, quote(key), quote(key, safe=""), quote(key).lower(), quote(key, safe="").lower()}
-    # Servers that escape more than JSON asks for: "/" by PHP, "+" and "=" by .NET, all three in HTML.
-    for escape in ("\\u{:04x}", "\\u{:04X}", "&#{};", "&#x{:x};", "&#x{:X};", "%{:02x}", "%{:02X}"):
-        table = {ord(c): escape.format(ord(c)) for c in special if c not in "-_."}
-        shapes |= {key.translate(table), key.replace("/", "\\/")}
-    if len(key) >= 12:
-        shapes |= {key[:n] for n in (8, 12, 16, 24, 32)} | {key[-8:]}
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        shapes |= {encode(prefix + key.encode()).decode().rstrip("=") for prefix in (b"", b"Bearer ", b":")}
-        # Inside a longer base64 text the key's bits sit at one of three offsets; compare whole characters.
-        for offset, skip in ((0, 0), (1, 2), (2, 3)):
-            shapes.add(encode(b"\0" * offset + key.encode()).decode().rstrip("=")[skip:-1])
-    return sorted((s for s in shapes if len(s) >= 5), key=len, reverse=True)
 
 
 def _usage(raw: str) -> Completion | None:

@@ -1,4 +1,4 @@
-"""A model whose replies are stored in, and served from, a run's ledger."""
+"""A model whose replies are stored in a run's ledger, and never asked for twice."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import json
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from toolalpaca import ledger as store
 from toolalpaca import statements as sql
-from toolalpaca.calls import Stopped
+from toolalpaca.calls import Refusals, Stopped
 from toolalpaca.ledger import Ledger
 from toolalpaca.models import ChatModel, Completion, ModelFailure, completion_key
 from toolalpaca.prompts import Prompt
-from toolalpaca.schema import ToolAlpacaError
 
 # Set while rows that failed before are tried anew: for replies that were of no use others are drawn.
 REDRAWN = 1_000_000  # a draw's sample index is so much above that of the one whose place it takes
@@ -27,8 +24,7 @@ LENGTH_LIMITS = ("max_tokens", "max_completion_tokens")
 CALLER: ContextVar[Recorded] = ContextVar("CALLER")
 TYPICAL_OUT = 300  # tokens assumed for a reply, for a forecast before any was measured
 BYTES_PER_TOKEN = 3  # pessimistic for English and for Chinese, for reserving money
-REFUSED_CALLS = 20  # as many refusals in a row at the start end the stage
-# The key, or the account behind it, is refused: so many of these in a row end the stage at any time.
+# The key, or the account behind it, is refused: enough of these in a row end the stage at any time.
 UNPAID = {"http_401", "http_402", "http_429"}
 
 
@@ -51,9 +47,9 @@ class Meter:
     too_dear: float = 0.0  # what the call might have cost that was not sent for it
     stopping: str = ""  # why no further call is sent
     refused: int = 0  # calls that ended in a permanent failure
-    unpaid: int = 0  # those in a row whose reason is in UNPAID
     answered: int = 0  # calls that ended in a reply
     last_refusal: str = ""
+    last_reason: str = ""
     faults: dict[str, int] = field(default_factory=dict)
     probing: bool = False
     probes: list[float] = field(default_factory=list)  # tokens of prompts, estimated
@@ -80,6 +76,8 @@ class Recorded:
         self._most_in = 0.0  # tokens of a prompt, as a multiple of what _estimate says; 0: none was seen
         self.typical_out = min(TYPICAL_OUT, self._most_out)
         self.free = self.identity.get("model") == "offline"
+        self.refusals = Refusals()
+        self._any_reply = (sql.ANY_REPLY, stage, role)
         self.prompts: set[str] = set()  # names of those that were sent
         self._asking: dict[bytes, asyncio.Future[Completion]] = {}
         self.at_work = 0  # calls that a model without a gate answers, and replies being stored
@@ -155,20 +153,23 @@ class Recorded:
         self.prompts.add(prompt.name)
         gated = hasattr(self.model, "gate")
         self.at_work += not gated
+        number = self.refusals.begin()
         CALLER.set(self)
         try:
             completion = await self.model.complete(prompt, sample, stop)
-            meter.unpaid = 0
-            meter.answered += 1  # before it is stored: a slow disk must not make refusals look like all there is
-            self.at_work += gated
+            meter.answered += 1
+            if gated:
+                self.at_work += 1
+                self.model.gate.changed()
             gated = False
             await self._store(self.ledger.commit, key, prompt, sample, completion)
         except ModelFailure as failure:
             if failure.permanent:
                 meter.refused += 1
-                meter.unpaid += failure.reason in UNPAID
-                meter.last_refusal = failure.detail
-                if meter.unpaid >= REFUSED_CALLS or (not meter.answered and meter.refused >= REFUSED_CALLS):
+                meter.last_refusal, meter.last_reason = failure.detail, failure.reason
+                unpaid = failure.reason in UNPAID
+                # Where anything was ever answered, the row's own request is at fault: too long a prompt.
+                if self.refusals.add(number, unpaid) and (unpaid or not self.ledger.query(*self._any_reply)):
                     meter.stopping = "refused"
             raise
         finally:
@@ -181,6 +182,9 @@ class Recorded:
         if meter.max_cost is not None:
             self._most_in = max(self._most_in, completion.tokens_in / _estimate(prompt), 1.0)
             self._most_out = max(self._most_out, completion.tokens_out)
+            counted = completion.tokens_in and (completion.tokens_out or not completion.text)
+            if not counted and self.price(1, 1):  # what it cost cannot be known
+                meter.stopping = meter.stopping or "uncounted"
         return completion
 
     def _store(self, put: Any, key: bytes, prompt: Prompt, sample: int, completion: Completion) -> Any:
@@ -263,47 +267,3 @@ def _size(prompt: Prompt) -> int:
 def _estimate(prompt: Prompt) -> float:
     sent = [prompt.messages, getattr(prompt, "tools", None)]
     return len(json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")) / BYTES_PER_TOKEN
-
-
-class Replay:
-    """`replay:RUN`: what `role` was answered in a stage of a finished run. Opens no socket.
-
-    Raises:
-        ToolAlpacaError: no such run, or no model in that stage and role.
-    """
-
-    def __init__(self, run: str | Path, stage: str, role: str):
-        path = Path(run) / "ledger.sqlite"
-        if not path.is_file():
-            raise ToolAlpacaError(f"replay:{run}: {path} does not exist; give the folder of a finished run")
-        self._connection = store.connect(path, readonly=True)
-        found = self._connection.execute(sql.MODEL, (stage, role)).fetchone()
-        if found is None:
-            roles = [" ".join(names) for names in self._connection.execute("SELECT stage, role FROM models")]
-            raise ToolAlpacaError(
-                f"replay:{run}: that run has no model for stage {stage}, role {role}; "
-                f"it has {', '.join(roles) or 'none'}"
-            )
-        self.run = run
-        self.identity: dict[str, Any] = json.loads(found[0])
-        self.name = self.identity["model"]
-
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
-        """The stored reply; where a retry drew others in its place, the last.
-
-        Raises:
-            ToolAlpacaError: the run never asked this.
-        """
-        found, drawn = None, sample
-        while True:
-            key = completion_key(self.identity, prompt, drawn, stop)
-            stored = store.read_completion(self._connection, key)
-            if stored is None:
-                break
-            found, drawn = stored, drawn + REDRAWN
-        if found is None:
-            raise ToolAlpacaError(
-                f"replay:{self.run} has no reply to prompt {prompt.name!r}, sample {sample} "
-                f"(key {key.hex()[:12]}): the inputs, prompts or parameters differ from those of that run"
-            )
-        return found

@@ -19,7 +19,8 @@ from toolalpaca.ledger import Ledger
 from toolalpaca.models import ChatModel, ModelConfig, load_model, load_models_file
 from toolalpaca.progress import Summary
 from toolalpaca.prompts import PromptFolder, packaged
-from toolalpaca.recorder import Meter, Recorded, Replay
+from toolalpaca.recorder import Meter, Recorded
+from toolalpaca.replay import Replay
 from toolalpaca.rows import Row, StageRows
 from toolalpaca.schema import ToolAlpacaError
 

@@ -94,6 +94,7 @@ SPENT = """
 SELECT coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0) FROM (
     SELECT tokens_in, tokens_out FROM completions WHERE stage=?1 AND role=?2
     UNION ALL SELECT tokens_in, tokens_out FROM attempts WHERE stage=?1 AND role=?2)"""
+ANY_REPLY = "SELECT 1 FROM completions WHERE stage=? AND role=? LIMIT 1"
 COMPLETION = "SELECT reply, is_body, finish_reason, tokens_in, tokens_out FROM completions WHERE key=?"
 REJECTED = "SELECT rejected FROM completions WHERE key=?"
 COUNTS = "SELECT state, count(*) FROM rows WHERE stage=? AND pass=? GROUP BY state"
