@@ -309,6 +309,26 @@ def test_two_processes_train_the_same_batches_as_one_and_push_one_model(scratch,
     assert weights(out).keys() == weights(scratch).keys()
 
 
+def test_without_a_network_one_line_says_so(scratch, dataset, tmp_path):
+    for name, changes in (
+        ("some/dataset", {"dataset_name": "some/dataset", "model_name_or_path": str(scratch)}),
+        ("some/model", {"dataset_name": dataset, "model_name_or_path": "some/model"}),
+    ):
+        arguments = recipe(tmp_path, output_dir=str(tmp_path / "never"), **changes)
+        done = subprocess.run(
+            [sys.executable, SCRIPT, *arguments, "--dry_run"],
+            env={**os.environ, **PLAIN, "HF_HOME": str(tmp_path / "hf")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        last = done.stderr.strip().splitlines()[-1]
+        assert done.returncode == 2
+        assert last.startswith("error: ")
+        assert name in last
+        assert "Traceback" not in done.stderr
+
+
 def flash_attention():
     from transformers.utils import is_flash_attn_2_available
 

@@ -40,12 +40,18 @@ def load_rows(name: str, config: str | None, split: str) -> Dataset:
     """One split of a dataset folder or Hub dataset; its rows hold `messages`.
 
     Raises:
-        ToolAlpacaError: it does not exist, has no such configuration or split, or no messages.
+        ToolAlpacaError: it does not exist, has no such configuration or split, or no messages, or the Hub
+            cannot be reached.
     """
     from datasets.exceptions import DatasetNotFoundError
 
     try:
         rows = load_dataset(name, config, split=split)
+    except ConnectionError as error:
+        raise ToolAlpacaError(
+            f"dataset {name} is no folder here, and the Hub cannot be reached ({error}); connect, or give a "
+            "folder made by generate/build_dataset.py"
+        ) from None
     except (DatasetNotFoundError, FileNotFoundError, ValueError) as error:
         where = "a folder" if Path(name).exists() else "neither a folder here nor a dataset on the Hub"
         raise ToolAlpacaError(f"dataset {name} ({where}), {config or 'default'}/{split}: {error}") from None

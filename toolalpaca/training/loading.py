@@ -68,7 +68,10 @@ def tokenizer(
             )
         except (OSError, ValueError) as error:
             first = str(error).strip().splitlines()[0]
-            raise ToolAlpacaError(f"model {model_args.model_name_or_path}: {first}") from None
+            raise ToolAlpacaError(
+                f"model {model_args.model_name_or_path}: {first} Give a folder or a Hub id as "
+                "--model_name_or_path; what hf download has fetched needs no network"
+            ) from None
     if args.chat_template_path and args.chat_template_path.endswith((".jinja", ".j2")):
         path = Path(args.chat_template_path)
         if not path.is_file():
