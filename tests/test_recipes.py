@@ -223,6 +223,52 @@ def test_the_table_states_the_batch_and_memory_that_the_library_reckons(row, tmp
     assert float(row[5]) == pytest.approx(estimated.total / memory.GIB, abs=0.051)
 
 
+@pytest.mark.parametrize("weights", ["bfloat16", "float32"])
+def test_a_layer_keeps_as_much_for_the_backward_pass_as_memory_reckons(weights):
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from toolalpaca.training import attention
+
+    shape = {"model_type": "llama", "vocab_size": 97, "hidden_size": 256, "intermediate_size": 688}
+    shape |= {"num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 4}
+    config = AutoConfig.for_model(**shape)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation=attention.NAME)
+    model.to(getattr(torch, weights))
+    own = {size for p in model.parameters() for size in (p.shape, p.shape[::-1])}  # and autocast's copies
+    tokens, kept = 64, {}
+
+    def keep(tensor):
+        if tensor.shape not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor  # held, so that no address is used again
+        return tensor
+
+    borders = torch.tensor([0, tokens], dtype=torch.int32)
+    given = {f"cu_seq_lens_{side}": borders for side in "qk"} | {
+        f"max_length_{side}": tokens for side in "qk"
+    }
+    ids, positions = torch.randint(0, 97, (1, tokens)), torch.arange(tokens)[None]
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with torch.autocast("cpu", torch.bfloat16), hooks:
+        model.model(ids, position_ids=positions, use_cache=False, **given)
+    found = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    sharding = memory.Sharding(2, "FSDP" if weights == "bfloat16" else "NO")  # which FSDP computes with
+    reckoned = memory.estimate(shape, sharding, tokens=tokens, checkpointing=False).activations
+    assert reckoned == pytest.approx(found, rel=0.05)
+    half = memory.estimate(shape, sharding, tokens=tokens, every_n_layers=2).activations
+    assert memory.estimate(shape, sharding, tokens=tokens).activations < half < reckoned
+
+
+@pytest.mark.parametrize("size", ["vicuna-7b", "vicuna-13b", "qwen3-4b", "qwen3-8b", "llama3.1-8b"])
+def test_gradients_stay_sharded_between_the_batches_of_a_step(size, tmp_path):
+    from accelerate.utils import GradientAccumulationPlugin
+
+    _, args, *_ = parse(ROOT / f"recipes/{size}/full.yaml", tmp_path)
+    # else FSDP2 keeps the whole model's gradients on every GPU, in bf16
+    plugin = GradientAccumulationPlugin(**args.accelerator_config.gradient_accumulation_kwargs)
+    assert plugin.sync_each_batch
+
+
 def test_memory_is_that_of_the_model_as_fsdp_shards_it():
     import subprocess
     import sys

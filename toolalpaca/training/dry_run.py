@@ -100,4 +100,5 @@ def estimate(
         lora=lora,
         quantized=model_args.load_in_4bit,
         checkpointing=bool(args.activation_checkpointing),
+        every_n_layers=(args.activation_checkpointing_kwargs or {}).get("every_n_layers", 1),
     )

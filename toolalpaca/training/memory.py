@@ -1,8 +1,10 @@
 """Memory per GPU of a recipe under an accelerate config, from the model on the meta device.
 
 Parameters, gradients and optimizer state are counted tensor by tensor, sharded as FSDP2 does (each
-along its first dimension). Activations are an estimate of what a decoder layer keeps. The CUDA
-context, fragmentation and communication buffers, some 2 GiB, come on top.
+along its first dimension); gradients stay sharded while batches accumulate, for which the recipes set
+`sync_each_batch`. Activations are what a decoder layer was seen to keep under bf16 (the head's logits
+never exist as a whole: TRL goes over them in tiles). The CUDA context, fragmentation and communication
+buffers, some 2 GiB, come on top.
 """
 
 from __future__ import annotations
@@ -100,6 +102,7 @@ def estimate(
     lora: dict[str, Any] | None = None,
     quantized: bool = False,
     checkpointing: bool = True,
+    every_n_layers: int = 1,
 ) -> Memory:
     """Bytes per GPU of a training step.
 
@@ -109,6 +112,8 @@ def estimate(
         dtype_bytes: of the stored weights: 4 for full fine-tuning, 2 for frozen ones.
         lora: arguments of `peft.LoraConfig`; then only adapters have gradients and optimizer state.
         quantized: linear layers outside the head are nf4.
+        checkpointing: layers keep their input alone and are computed again in the backward pass.
+        every_n_layers: with `checkpointing`, so many layers to one that does.
     """
     import torch
 
@@ -142,7 +147,10 @@ def estimate(
         sizes = _layer_sizes(model, config.num_hidden_layers)
         # in bf16: one layer at work and the next on its way; embedding and head are one group
         memory.working = 2 * (2 * sizes[0] + sizes[1])
-    memory.activations = _activations(config, tokens, checkpointing)
+    # Autocast leaves float32 weights, and with them the residual stream; FSDP and DeepSpeed hand out bf16
+    wide = dtype_bytes == 4 and sharding.kind not in ("FSDP", "DEEPSPEED")
+    every = every_n_layers if checkpointing else None
+    memory.activations = _activations(config, tokens, wide, lora is not None, every)
     return memory
 
 
@@ -152,11 +160,18 @@ def _layer_sizes(model: Any, layers: int) -> tuple[int, int]:
     return inside // layers, sum(p.numel() for p in model.parameters()) - inside
 
 
-def _activations(config: Any, tokens: int, checkpointing: bool) -> float:
-    """Bytes kept for the backward pass in bf16: layers' inputs alone, or all that each layer needs."""
+def _activations(config: Any, tokens: int, wide: bool, adapted: bool, every: int | None) -> float:
+    """Bytes kept for the backward pass: of one layer in `every` its input alone, of others all they need.
+
+    What a layer needs was counted by saved-tensor hooks: of the hidden size 10 numbers of bf16, or 15 where
+    the residual stream is float32 (`wide`), then queries, keys, values, their output, and 4 of the MLP's.
+    Adapters with dropout (`adapted`) keep each linear layer's input once more, and the mask.
+    """
     heads, kv = config.num_attention_heads, config.num_key_value_heads
     head = getattr(config, "head_dim", None) or config.hidden_size // heads
-    layer = 2 * tokens * (6 * config.hidden_size + 2 * (heads + kv) * head + 4 * config.intermediate_size)
-    if not checkpointing:
-        return float(layer * config.num_hidden_layers)
-    return float(2 * tokens * config.hidden_size * config.num_hidden_layers + layer)
+    hidden = ((15 if wide else 10) + 12 * adapted) * config.hidden_size
+    layer = 2 * tokens * (hidden + 2 * (heads + kv) * head + (4 + 2 * adapted) * config.intermediate_size)
+    layers = config.num_hidden_layers
+    again = -(-layers // every) if every else 0
+    inputs = (4 if wide else 2) * tokens * config.hidden_size * again
+    return float(inputs + layer * (layers - again + bool(again)))
