@@ -364,3 +364,28 @@ def test_bad_files_get_one_line_and_leave_nothing(tmp_path):
     importing.import_file(tmp_path / "good.json", tmp_path / "run", "a")
     with pytest.raises(ToolAlpacaError, match="holds the import of good"):
         importing.import_file(write(tmp_path / "odd.json", ODD), tmp_path / "run", "a")
+
+
+CALL = ("getTides", '{"harbour": "Dover"}', "I look.\nASSISTANT Action: getTides")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        [list(CALL), "06:42"],
+        [{"tool": CALL[0], "tool_input": {"harbour": "Dover"}, "log": CALL[2]}, "06:42"],
+        {"action": CALL[0], "action_input": CALL[1], "thought": CALL[2], "observation": "06:42"},
+        {"action": {"tool": CALL[0], "tool_input": CALL[1], "log": CALL[2]}, "observation": "06:42"},
+        json.dumps([list(CALL), "06:42"]),
+    ],
+)
+@pytest.mark.parametrize("written", [lambda x: x, json.dumps, repr])
+def test_steps_in_other_forms(step, written):
+    instance = written({"intermediate_steps": [step], "output": "At 06:42."})
+    api = {"Name": "Tides", "Description": "", "Instructions": ["When?"], "Instances": [instance]}
+    (episode,) = import_apis([api]).episodes
+    (found,) = episode.steps
+    assert (found.function, json.loads(found.input), found.thought, found.response) == (
+        "getTides", {"harbour": "Dover"}, "I look.", "06:42",
+    )  # fmt: skip
+    assert episode.final_output == "At 06:42."

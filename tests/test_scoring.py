@@ -544,3 +544,8 @@ def test_what_documentation_says_of_a_parameter():
     assert right({"i": "Rome", "kind": 1, "offset": 2})
     assert not right({"i": "Rome", "kind": 2}) and not right({"i": "Rome"})
     assert right({"i": "Rome", "kind": 1}, {"i": "Oslo", "kind": 1})
+
+
+def test_a_call_of_which_no_response_is_kept_was_not_refused():
+    steps = [step("searchTrains", SEARCH, ""), good()[1]]
+    assert not any(f.step == 0 for f in judge(steps).findings)

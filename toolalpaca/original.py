@@ -9,6 +9,7 @@ it stands is said in `Imported.notes`, and `original_export` gives every file ba
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections import Counter
@@ -16,20 +17,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.environment import BUILTINS
 from toolalpaca.files import dumps
 from toolalpaca.filters import labels_of
+from toolalpaca.original_steps import BUILTIN_NAMES, call_of, step_of
 from toolalpaca.original_tools import text_of, tool_of
-from toolalpaca.published import NOT_READ, load_json, read_input
-from toolalpaca.react import parse_input
+from toolalpaca.published import load_json, read_input
 from toolalpaca.schema import (
     Episode,
     GoldStep,
     Instance,
     Instruction,
     Outcome,
-    ReplyError,
-    Step,
     Task,
     Tool,
     ToolAlpacaError,
@@ -41,9 +39,6 @@ HOLDS = {*LISTS, *PARTS} - {"Name", "Description"}
 KNOWN = {*LISTS, *PARTS, "Link", "Category", "Introduction", "Functions", "Function_Projection"}
 OPTIONAL = "[Optional]"
 SIDECAR = "original.jsonl"  # what our records have no place for
-BUILTIN_NAMES = {*BUILTINS, "retrievalDataFromFile"}  # what the original calls reading a cut response
-STATUS = re.compile(r"^\s*Status Code:\s*(\d{3})\b")
-LOG = re.compile(r"\n?[ \t]*(?:ASSISTANT )?Action:")
 UNREADABLE = "Could not parse LLM output"
 ENDPOINT = re.compile(
     r"rate.?limit|timed? ?out|connection|context length|api[ _]?error|overloaded", re.IGNORECASE
@@ -171,9 +166,17 @@ def as_object(raw: Any) -> dict[str, Any]:
         try:
             inside = json.loads(raw)
         except (ValueError, RecursionError):
-            inside = None
+            inside = _as_python(raw)
         return inside if isinstance(inside, dict) else {"error": raw}
     return {"error": f"an instance that is {type(raw).__name__}"}
+
+
+def _as_python(text: str) -> Any:
+    """The value that a text of Python's own writing holds, else None."""
+    try:
+        return json.loads(json.dumps(ast.literal_eval(text)))  # tuples become lists
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return None
 
 
 def read_instance(raw: Any, tool: Tool, number: int, asked: list[str], model: str) -> Instance:
@@ -185,7 +188,7 @@ def read_instance(raw: Any, tool: Tool, number: int, asked: list[str], model: st
         instance_id=f"{tool.tool_id}/{number}",
         tool_id=tool.tool_id,
         instruction=text_of(given.get("input") or (asked[number] if number < len(asked) else "")),
-        steps=[_step(step, names) for step in _list(given.get("intermediate_steps"))],
+        steps=[step_of(step, names) for step in _list(given.get("intermediate_steps"))],
         final_thought=text_of(given.get("Final Thought", "")).strip(),
         final_output=text_of(given.get("output", "")).strip(),
         provenance={"assistant": model or "unknown", "source": "imported"},
@@ -205,55 +208,11 @@ def _outcome(error: str) -> str:
     return str(Outcome.MODEL_FAILED if ENDPOINT.search(error) else Outcome.EXECUTOR_FAILED)
 
 
-def _step(raw: Any, names: set[str]) -> Step:
-    """A step, `[[function, input, log], response]`; what is short or of another kind becomes unreadable."""
-    parts = raw if isinstance(raw, list) else [raw]
-    call = parts[0] if parts else []
-    if isinstance(call, dict):
-        call = [call.get("tool", ""), call.get("tool_input", ""), call.get("log", "")]
-    response = text_of(parts[1]) if len(parts) > 1 else ""
-    if not isinstance(call, list) or len(call) < 2 or not text_of(call[0]).strip():
-        return Step("", "", text_of(call), response, error="parse_error")
-    function, given = text_of(call[0]).strip(), text_of(call[1])
-    step = Step(thought_of(text_of(call[2])) if len(call) > 2 else "", function, given, response)
-    found = STATUS.match(response)
-    # a body without the status line is an answer too
-    step.status = int(found[1]) if found else 200 * (function in names - BUILTIN_NAMES and _is_json(response))
-    if function not in names and not step.status:
-        step.error = "parse_error" if function == "_Exception" else "unknown_function"
-    elif response.startswith(NOT_READ):
-        step.error = "invalid_json"
-    elif not step.status and function not in BUILTIN_NAMES:
-        try:
-            parse_input(read_input(given))
-        except ReplyError as failure:
-            step.error = failure.reason
-    return step
-
-
-def _is_json(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict | list)
-    except (ValueError, RecursionError):
-        return False
-
-
-def thought_of(log: str) -> str:
-    """The thought in the text that a model wrote for an action."""
-    return (
-        LOG.split(log, maxsplit=1)[0]
-        .strip()
-        .removeprefix("ASSISTANT Thought:")
-        .removeprefix("Thought:")
-        .strip()
-    )
-
-
 def _episode(instance: Instance, raw: Any, model: str) -> Episode:
     given = as_object(raw)
     texts = []
     for step in _list(given.get("intermediate_steps")):
-        call = step[0] if isinstance(step, list) and step else step
+        call, _ = call_of(step)
         texts.append(text_of(call[2]) if isinstance(call, list) and len(call) > 2 else text_of(call))
     detail = instance.provenance.get("detail", "")
     if UNREADABLE in detail:

@@ -104,7 +104,8 @@ def read_calls(steps: list[Step]) -> list[Call]:
         answered = status or step.status or STORED.match(step.response)
         if step.function in HELPERS:
             answered = not UNHELPED.match(step.response)
-        refused = bool(step.error) or not answered
+        # a file that keeps no responses says nothing of a refusal either
+        refused = bool(step.error) or not (answered or not step.response.strip())
         code = step.status or (int(status[1]) if status else 0)
         calls.append(Call(index, step.function, arguments, step.response, refused, code))
     return calls
