@@ -110,6 +110,22 @@ def test_numbers_survive_arrow(tmp_path):
     assert calls[0]["function"]["arguments"] == arguments
 
 
+def test_decimal_fractions_come_back_as_they_were():
+    from datasets import Json
+
+    from toolalpaca.features import json_text
+
+    rng = random.Random(0)
+    values = [0.3, 0.95, -6.56, 1.7, 29.889621, -0.0, 0.0, 1e-13, 1e22, 2.5e-7, True, 1, 2**63]
+    values += [round(rng.uniform(-500, 500), rng.randrange(1, 9)) for _ in range(2000)]
+    assert Json().decode_example("0.3") != 0.3  # or else `spelled` is needed no more
+    text = json_text({"list": values, "text": "0.3 and \ue000", "more": {"x": 0.3}})
+    for back in (Json().decode_example(text), json.loads(text)):
+        assert repr(back["list"][:-1]) == repr([*values[:12], float(2**63), *values[13:]][:-1])
+        assert back["text"] == "0.3 and \ue000" and back["more"] == {"x": 0.3}
+    assert json_text({"a": 0.5, "b": 12.25}) == '{"a": 0.5, "b": 12.25}'
+
+
 def test_same_seed_same_bytes_and_another_seed_another_split(run, tmp_path, monkeypatch):
     from toolalpaca import hub
 

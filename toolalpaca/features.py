@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from datasets import Features, Json, List, Value
 
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+DECODER = Json()
 LONG_NUMBER = re.compile(r"\d{19}")
+FRACTION = re.compile(r"\d(?:\.|[eE][-+]?)\d")
+MARK = "\ue000number:"  # a private character, so that no text of a corpus looks like it
+MARKED = re.compile(f'"{MARK}([^"]*)"')
 
 
 class PlainFeatures(Features):
@@ -95,25 +102,57 @@ DESCRIPTIONS = {
 
 
 def json_text(value: Any) -> str:
-    """`value` as a `Json` feature stores it.
+    """`value` as a `Json` feature stores it, so that loading gives it back.
 
-    The feature's own encoder rounds floats to ten decimals and its decoder refuses integers over 64
-    bits, so numbers are written in full here, and such integers as floats.
+    The feature's own encoder rounds floats to ten decimals, and its decoder refuses integers over 64 bits
+    and reads 0.3 as 0.30000000000000004: numbers are written in full here, such integers as floats, and
+    such fractions in another spelling ("0.300"). Beyond 15 digits it is off by the last one all the same.
     """
     try:
         text = ENCODER.encode(value)
     except ValueError:  # NaN and infinities are no JSON: their place stays empty
-        return ENCODER.encode(_numbers(value, finite=True))
-    return ENCODER.encode(_numbers(value)) if LONG_NUMBER.search(text) else text
+        value = _numbers(value, finite=True)
+        text = ENCODER.encode(value)
+    if LONG_NUMBER.search(text):
+        value = _numbers(value)
+        text = ENCODER.encode(value)
+    if FRACTION.search(text) and any(spelled(number) != number for number in _fractions(value)):
+        marked = ENCODER.encode(_numbers(value, spell=True))
+        text = MARKED.sub(r"\1", marked)
+    return text
 
 
-def _numbers(value: Any, finite: bool = False) -> Any:
+@functools.lru_cache(maxsize=10_000)
+def spelled(written: str) -> str:
+    """A float's `repr`, or another spelling of it where the decoder of `Json` reads only that as it is."""
+    sign, figures, power = Decimal(written).as_tuple()
+    digits, minus, power = "".join(map(str, figures)), "-" * sign, int(power)
+    longer = [f"{written}{'0' * zeros}" for zeros in range(1, 8) if "e" not in written]
+    shifted = [f"{minus}{digits}{'0' * zeros}e{power - zeros}" for zeros in range(8)]
+    for text in (written, *longer, *shifted):
+        try:
+            if DECODER.decode_example(text) == float(written) == float(text):
+                return text
+        except ValueError:  # too many digits for it
+            continue
+    return written
+
+
+def _fractions(value: Any) -> Iterator[str]:
+    if isinstance(value, float):
+        yield repr(value)
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _fractions(item)
+
+
+def _numbers(value: Any, finite: bool = False, spell: bool = False) -> Any:
     if isinstance(value, dict):
-        return {key: _numbers(item, finite) for key, item in value.items()}
+        return {key: _numbers(item, finite, spell) for key, item in value.items()}
     if isinstance(value, list):
-        return [_numbers(item, finite) for item in value]
+        return [_numbers(item, finite, spell) for item in value]
     if isinstance(value, int) and abs(value) >= 2**63:
         return float(value) if abs(value) < 2**1023 else str(value)
     if finite and isinstance(value, float) and not math.isfinite(value):
         return None
-    return value
+    return f"{MARK}{spelled(repr(value))}" if spell and isinstance(value, float) else value
