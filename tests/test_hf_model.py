@@ -84,6 +84,37 @@ def test_a_batch_answers_as_each_alone_and_as_generate(checkpoint: Path) -> None
         assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
 
 
+def test_the_next_step_of_a_conversation_computes_only_what_is_new(checkpoint: Path) -> None:
+    model = load_model(ModelConfig(f"hf/{checkpoint}", max_tokens=10, batch_size=4))
+    opened = prompts(6)
+
+    async def talk() -> tuple[list[str], list[int]]:
+        said = await asyncio.gather(*(model.complete(prompt) for prompt in opened))
+        widths: list[int] = []
+        hook = model._decoder.model.register_forward_pre_hook(
+            lambda module, args, given: widths.append(given["input_ids"].shape[1]), with_kwargs=True
+        )
+        later = await asyncio.gather(
+            *(
+                model.complete(prompt.followed_by([{"role": "assistant", "content": reply.text}]))
+                for prompt, reply in zip(opened, said, strict=True)
+            )
+        )
+        hook.remove()
+        await model.aclose()
+        return [reply.text for reply in (*said, *later)], widths
+
+    texts, widths = asyncio.run(talk())
+    longer = [
+        prompt.followed_by([{"role": "assistant", "content": text}])
+        for prompt, text in zip(opened, texts[:6], strict=True)
+    ]
+    anew = complete(checkpoint, longer, max_tokens=10, batch_size=1)
+    assert texts[6:] == [reply.text for reply in anew]
+    longest = max(reply.tokens_in for reply in anew)
+    assert max(widths) < longest / 2, "the opening was computed again"
+
+
 def test_a_reply_ends_before_its_stop_text(checkpoint: Path) -> None:
     (whole,) = complete(checkpoint, prompts(1))
     stop = whole.text[5:8]

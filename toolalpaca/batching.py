@@ -11,40 +11,10 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from toolalpaca.kv_cache import KEPT_BYTES, Conversations, KeysValues, RoomyLayer, stack
 from toolalpaca.models import ModelFailure
 
 TAIL = 24  # tokens decoded to look for a stop text, beyond its own length
-ROOM = 64  # tokens that a cache has room for beyond what it holds
-
-
-class _RoomyLayer(DynamicLayer):
-    """Keys and values of every token, with room for more: a token is written, not everything copied.
-
-    `keys` and `values` [rows, heads, tokens, head_dim] may be exchanged from outside at any time.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._room: list[torch.Tensor] = []
-        self._shown: torch.Tensor | None = None  # the keys that are a part of the room
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append; returns all keys and values."""
-        if not self.is_initialized:
-            return super().update(key_states, value_states, *args, **kwargs)
-        held, total = self.keys.shape[-2], self.keys.shape[-2] + key_states.shape[-2]
-        if self._shown is not self.keys or self._room[0].shape[-2] < total:
-            self._room = [
-                torch.nn.functional.pad(old, (0, 0, 0, total - held + ROOM))
-                for old in (self.keys, self.values)
-            ]
-        for room, new in zip(self._room, (key_states, value_states), strict=True):
-            room[:, :, held:total] = new
-        self.keys, self.values = (room[:, :, :total] for room in self._room)
-        self._shown = self.keys
-        return self.keys, self.values
 
 
 @dataclass
@@ -86,6 +56,8 @@ class Decoder:
         self._cache: DynamicCache | None = None
         self._mask: torch.Tensor | None = None
         self._next: torch.Tensor | None = None  # [rows] the tokens to feed
+        gpu = model.device.type == "cuda"
+        self._earlier = Conversations(torch.cuda.mem_get_info()[0] // 4 if gpu else KEPT_BYTES)
 
     def put(
         self, ids: list[int], *, limit: int, stop: list[str], seed: int, done: asyncio.Future[Any]
@@ -119,7 +91,7 @@ class Decoder:
     @property
     def _plain(self) -> bool:
         """Whether the cache is keys and values of every token, so that batches can be joined and cut."""
-        return all(type(layer) is _RoomyLayer for layer in self._cache.layers)
+        return all(type(layer) is RoomyLayer for layer in self._cache.layers)
 
     def _join(self) -> None:
         new: list[_Row] = []
@@ -132,33 +104,58 @@ class Decoder:
                 new.append(row)
         if not new:
             return
-        rows, cache, mask, feed = self._rows, self._cache, self._mask, self._next
-        self._rows = rows + new  # before the prefill, so that a failure reaches them
-        width = max(len(row.ids) for row in new)
+        before = len(self._rows)
+        self._rows = self._rows + new  # before the prefill, so that a failure reaches them
+        # A row of which much is known already must not wait for one of which everything is to be computed
+        known = [self._earlier.longest(row.ids) for row in new]
+        order = sorted(range(len(new)), key=lambda i: known[i][0] > 0)
+        self._rows[before:] = [new[i] for i in order]
+        first = sum(shared == 0 for shared, _ in known)
+        tokens: list[int] = []
+        for group in (order[:first], order[first:]):
+            if group:
+                tokens += self._prefill([new[i] for i in group], [known[i] for i in group])
+        self._settle(tokens, before)
+
+    def _prefill(self, new: list[_Row], known: list[tuple[int, KeysValues]]) -> list[int]:
+        """Compute what is not known of the rows' prompts, add them to the batch; their first tokens."""
         device = self.model.device
+        past = max(shared for shared, _ in known)
+        width = max(len(row.ids) - shared for row, (shared, _) in zip(new, known, strict=True))
         ids = torch.full((len(new), width), self.padding, device=device)
-        new_mask = torch.zeros((len(new), width), dtype=torch.long, device=device)
-        for i, row in enumerate(new):
-            ids[i, width - len(row.ids) :] = torch.tensor(row.ids, device=device)
-            new_mask[i, width - len(row.ids) :] = 1
-        new_cache = DynamicCache(config=self.model.config)
-        new_cache.layers = [
-            _RoomyLayer() if type(layer) is DynamicLayer else layer for layer in new_cache.layers
-        ]
+        mask = torch.zeros((len(new), past + width), dtype=torch.long, device=device)
+        for i, (row, (shared, _)) in enumerate(zip(new, known, strict=True)):
+            rest = row.ids[shared:]
+            ids[i, width - len(rest) :] = torch.tensor(rest, device=device)
+            mask[i, past - shared : past] = 1
+            mask[i, past + width - len(rest) :] = 1
+        cache = DynamicCache(config=self.model.config)
+        cache.layers = [RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+        if past:
+            pad = torch.nn.functional.pad
+            for number, layer in enumerate(cache.layers):
+                parts = [(layers[number], shared) for shared, layers in known]
+                keys, values = (
+                    torch.stack([pad(part[side][:, :n], (0, 0, past - n, 0)) for part, n in parts])
+                    for side in (0, 1)
+                )
+                layer.lazy_initialization(keys, values)
+                layer.keys, layer.values = keys, values
         logits = self.model(
             input_ids=ids,
-            attention_mask=new_mask,
-            position_ids=(new_mask.cumsum(1) - 1).clamp(min=0),
-            past_key_values=new_cache,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0)[:, past:],
+            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        if rows:
-            new_mask, new_cache = _stack(mask, cache, new_mask, new_cache)
-        self._mask, self._cache = new_mask, new_cache
         fed = self._choose(logits, new)
-        self._next = torch.cat([feed, fed]) if rows else fed
-        self._settle(fed.tolist(), len(rows))
+        if self._cache is None:
+            self._mask, self._cache, self._next = mask, cache, fed
+        else:
+            self._mask, self._cache = stack(self._mask, self._cache, mask, cache)
+            self._next = torch.cat([self._next, fed])
+        return fed.tolist()
 
     def _step(self) -> None:
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
@@ -196,6 +193,8 @@ class Decoder:
             row = self._rows[i]
             if not self._ended(row, token) and not row.done.cancelled():
                 keep.append(i)
+            elif self._plain:
+                self._keep(i)
         if len(keep) == len(self._rows):
             return
         self._rows = [self._rows[i] for i in keep]
@@ -211,6 +210,12 @@ class Decoder:
         self._mask = self._mask[:, unused:]
         for layer in self._cache.layers:
             layer.keys, layer.values = layer.keys[index, :, unused:], layer.values[index, :, unused:]
+
+    def _keep(self, i: int) -> None:
+        """Put row i's keys and values by, for the next prompt of its conversation."""
+        row, own = self._rows[i], self._mask[i].bool()
+        layers = [(layer.keys[i][:, own], layer.values[i][:, own]) for layer in self._cache.layers]
+        self._earlier.add(row.ids + row.said, layers)
 
     def _ended(self, row: _Row, token: int) -> bool:
         if token in self.ends:
@@ -242,6 +247,7 @@ class Decoder:
     def _shrink(self, error: Exception) -> None:
         """The device's memory does not hold the batch: start its rows anew in a smaller one."""
         rows, self._rows, self._cache = self._rows, [], None
+        self._earlier.clear()
         torch.cuda.empty_cache()
         if self.batch_size == 1:
             for row in rows:
@@ -251,20 +257,6 @@ class Decoder:
         for row in rows:
             row.said, row.generator = [], None
             self._waiting.put(row)
-
-
-def _stack(
-    mask: torch.Tensor, cache: DynamicCache, new_mask: torch.Tensor, new_cache: DynamicCache
-) -> tuple[torch.Tensor, DynamicCache]:
-    """Two batches as one, the narrower one padded on the left."""
-    width = max(mask.shape[1], new_mask.shape[1])
-    pad = torch.nn.functional.pad
-    left, new_left = width - mask.shape[1], width - new_mask.shape[1]
-    for layer, new in zip(cache.layers, new_cache.layers, strict=True):
-        for name in ("keys", "values"):
-            old, added = getattr(layer, name), getattr(new, name)
-            setattr(layer, name, torch.cat([pad(old, (0, 0, left, 0)), pad(added, (0, 0, new_left, 0))]))
-    return torch.cat([pad(mask, (left, 0)), pad(new_mask, (new_left, 0))]), cache
 
 
 def _tell(done: asyncio.Future[Any], result: Any) -> None:
