@@ -11,7 +11,7 @@ from scripted import ANSWER, FOUND, SEARCH, SPEC, TOOL, Scripted, call
 
 from toolalpaca.agents import assistant_opening, run_episode
 from toolalpaca.environment import Environment, builtin_functions, now
-from toolalpaca.executors import LlmExecutor
+from toolalpaca.executors import LlmExecutor, Response, parse_response
 from toolalpaca.frozen import FrozenExecutor
 from toolalpaca.openapi import documentation_of, functions_of
 from toolalpaca.schema import Outcome, RowFailure, ToolAlpacaError
@@ -137,6 +137,19 @@ def test_an_executor_that_never_fits_is_a_failure_of_the_machinery():
 def test_replies_of_an_executor_that_are_no_response(reply):
     result, *_ = play([SEARCH, ANSWER], [reply, FOUND])
     assert result.steps[0].response == FOUND
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "body"),
+    [
+        ("Status Code: 204. Response:", 204, ""),
+        ("Status Code: 204. Response: (no content)", 204, ""),
+        ('Status Code: 200 OK. Response: {"a": 1}', 200, {"a": 1}),
+        ('**Status Code:** 404 Not Found\n**Response:** {"error": "x"}', 404, {"error": "x"}),
+    ],
+)
+def test_replies_of_an_executor_in_the_forms_that_models_write(reply, status, body):
+    assert parse_response(reply) == Response(status, body)
 
 
 def test_errors_are_kept_unless_resampling_is_asked_for():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -313,6 +314,38 @@ def test_a_schema_that_is_itself_is_refused_and_cut(loop):
     assert functions_of(raw)[0].documentation
     with contextlib.suppress(InvalidCall):
         build_request(raw, "listThings", {"q": "x"})
+
+
+def test_long_and_many_references_take_neither_the_stack_nor_minutes():
+    def chained(required: bool, count: int, fan: int) -> str:
+        schemas = {
+            f"S{i}": {
+                "type": "object",
+                "properties": {f"p{j}": {"$ref": f"#/components/schemas/S{(i * fan + j + 1) % count}"}
+                               for j in range(fan)},
+                "required": [f"p{j}" for j in range(fan)] if required else ["p0"],
+            }
+            for i in range(count)
+        }  # fmt: skip
+        schemas[f"S{count - 1}"] = {"type": "string"}
+        schema = {"$ref": "#/components/schemas/S0"}
+        answer = {"200": {"description": "ok", "content": {"application/json": {"schema": schema}}}}
+        return text({"responses": answer}, components={"schemas": schemas})
+
+    began = time.perf_counter()
+    assert load_spec(chained(False, 1500, 1)).warnings == []
+    assert functions_of(chained(False, 1500, 1))[0].name == "listThings"
+    assert any("without an end" in w for w in load_spec(chained(True, 1500, 6)).warnings)
+    assert time.perf_counter() - began < 20
+
+
+def test_a_response_of_any_media_type_is_checked_like_json():
+    schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}}
+    loaded = load_spec(
+        text({"responses": {"200": {"description": "ok", "content": {"*/*": {"schema": schema}}}}})
+    )
+    assert check_response(loaded, "listThings", 200, {"a": "x"}) == []
+    assert check_response(loaded, "listThings", 200, "x")
 
 
 def test_words_of_openapi_inside_example_data_mean_nothing():

@@ -226,6 +226,23 @@ def test_credentials_reach_the_api_and_nothing_else(monkeypatch):
     run(answers, test)
 
 
+def test_a_request_is_sent_as_it_is_written_with_the_credentials_behind(monkeypatch):
+    monkeypatch.setenv("THING_KEY", "s3cret/value")
+    secured = {
+        "components": {"securitySchemes": {"k": {"type": "apiKey", "in": "query", "name": "api key"}}},
+        "security": [{"k": []}],
+    }
+
+    async def test(world: World):
+        executor = world.executor("a.test", credentials={"k": "THING_KEY"})
+        call = call_to(tool_for(f"http://a.test:{world.port}/v 1", **secured), kind="a,b;c/d é", key="x,y&z")
+        await executor.execute(call)
+        sent = world.seen[0][1]
+        assert sent == "/v%201/things/a%2Cb%3Bc%2Fd%20%C3%A9?key=x%2Cy%26z&api%20key=s3cret%2Fvalue"
+
+    run(ok, test)
+
+
 def test_a_missing_credential_is_named_without_a_value():
     with pytest.raises(ToolAlpacaError, match="has no NOT_SET_ANYWHERE"):
         RealExecutor(["a.test"], {"key": "NOT_SET_ANYWHERE"})

@@ -64,7 +64,7 @@ def test_every_location_at_once_percent_encoded():
     call = {"id": "a/b c?", "q": "x&y=z é+", "X-Trace": "t 1", "session": "s;1", "note": "é"}
     request = build_request(text, "f", call)
     assert request.method == "POST"
-    assert request.url == "https://eu.example.com/v1/things/a%2Fb%20c%3F/é?q=x%26y%3Dz%20%C3%A9%2B"
+    assert request.url == "https://eu.example.com/v1/things/a%2Fb%20c%3F/%C3%A9?q=x%26y%3Dz%20%C3%A9%2B"
     assert request.headers == {
         "X-Trace": "t 1",
         "Cookie": "session=s%3B1",
@@ -104,6 +104,7 @@ def test_path_styles(style, explode, schema, value, path):
         ({"explode": False}, OBJECT, {"a": 1, "b": "c"}, "p=a,1,b,c"),
         ({"style": "deepObject"}, OBJECT, {"a": 1, "b": "c"}, "p[a]=1&p[b]=c"),
         ({"allowReserved": True}, {"type": "string"}, "a/b:c", "p=a/b:c"),
+        ({"allowReserved": True}, {"type": "string"}, "a&admin=1#x+y", "p=a%26admin=1%23x%2By"),
         ({}, {"type": "boolean"}, True, "p=true"),
         ({}, {"type": "number"}, 1.5, "p=1.5"),
     ],
@@ -344,6 +345,121 @@ def test_a_tool_is_as_good_as_its_specification():
     text = spec([param("q")])
     tool = Tool("t", "t", "c", "", "", "", "", text)
     assert build_request(tool, "f", {"q": "x"}) == build_request(load_spec(text), "f", {"q": "x"})
+
+
+def read_back(text: str, arguments: dict):
+    """The arguments as a server of the specification reads them, and the request."""
+    request = build_request(text, "f", arguments)
+    target = request.url.removeprefix(load_spec(text).operations["f"].server)
+    return match_request(
+        load_spec(text), "POST", target, request.headers, (request.body or "").encode()
+    ), request
+
+
+FORM = {
+    "type": "object",
+    "properties": {
+        "list": {"type": "array", "items": {"type": "integer"}},
+        "rows": {"type": "array", "items": OBJECT},
+        "deep": OBJECT,
+        "words": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "arguments", "body"),
+    [
+        ({}, {"list": [1, 2]}, "list=1&list=2"),
+        ({"list": {"style": "form", "explode": False}}, {"list": [1, 2]}, "list=1,2"),
+        ({"list": {"style": "pipeDelimited", "explode": False}}, {"list": [1, 2]}, "list=1%7C2"),
+        ({"list": {"contentType": "application/json"}}, {"list": [1, 2]}, "list=%5B1%2C+2%5D"),
+        (
+            {"deep": {"style": "deepObject", "explode": True}},
+            {"deep": {"a": 1, "b": "x"}},
+            "deep[a]=1&deep[b]=x",
+        ),
+        ({}, {"rows": [{"a": 1}, {"a": 2}]}, "rows=%7B%22a%22%3A+1%7D&rows=%7B%22a%22%3A+2%7D"),
+        ({}, {"words": ["[x]", "[1]"]}, "words=%5Bx%5D&words=%5B1%5D"),
+    ],
+)
+def test_a_form_is_written_as_its_encoding_says_and_read_back(encoding, arguments, body):
+    document = json.loads(spec(body=FORM, media="application/x-www-form-urlencoded"))
+    content = document["paths"]["/x"]["post"]["requestBody"]["content"]
+    content["application/x-www-form-urlencoded"]["encoding"] = encoding
+    match, request = read_back(json.dumps(document), arguments)
+    assert request.body == body
+    assert match.arguments == arguments
+
+
+def test_a_value_cannot_end_its_part_of_a_multipart_body():
+    text = spec(body={"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "boolean"}}},
+                media="multipart/form-data")  # fmt: skip
+    part = build_request(text, "f", {"b": True}).body
+    match, _ = read_back(text, {"a": f"x\r\n{part}"})
+    assert match.arguments == {"a": f"x\r\n{part}"}
+
+
+def test_lists_in_a_query_are_read_back_whatever_their_members_hold():
+    text = spec([param("few", schema={"type": "array", "items": {"type": "string"}}, explode=False),
+                 param("rows", schema={"type": "array", "items": OBJECT}),
+                 param("none", schema=INTS, explode=False)])  # fmt: skip
+    arguments = {"few": ["a,b", "c"], "rows": [{"a": 1}, {"b": "x"}], "none": []}
+    match, request = read_back(text, arguments)
+    assert "few=a%2Cb,c" in request.url
+    assert match.arguments == arguments
+    # Most clients encode the commas that separate, too.
+    assert match_request(load_spec(text), "POST", "/x?few=a%2Cb", {}).arguments == {"few": ["a", "b"]}
+
+
+def test_listed_values_of_another_type_than_the_schema_says_can_be_used():
+    text = spec([param("s", schema={"type": "string", "enum": ["auto", 1, True, 1.5]}),
+                 param("i", schema={"type": "integer", "enum": ["1", "2"]}),
+                 param("b", schema={"type": "boolean", "enum": ["true"]}),
+                 param("any", schema={"enum": [1, 2]})])  # fmt: skip
+    assert build_request(text, "f", {"s": 1, "i": "2", "b": True, "any": "2"}).url.endswith(
+        "?s=1&i=2&b=true&any=2"
+    )
+    assert build_request(text, "f", {"s": "true"}).url.endswith("?s=true")
+    assert wrong(text, {"i": 3}).kind == "not_in_enum"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "kind", "good"),
+    [(None, "Cat", True), (None, "cat", False), ({"cat": "#/components/schemas/Cat"}, "cat", True)],
+)
+def test_a_discriminator_says_which_alternative_is_meant(mapping, kind, good):
+    animal = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+    body = {"oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}],
+            "discriminator": {"propertyName": "kind", "mapping": mapping}}  # fmt: skip
+    text = spec(body=body, components={"schemas": {"Cat": animal, "Dog": animal}})
+    if good:
+        assert build_request(text, "f", {"kind": kind}).body == json.dumps({"kind": kind})
+    else:
+        assert "kind" in str(wrong(text, {"kind": kind}))
+
+
+def test_paths_with_blanks_and_with_a_query_of_their_own():
+    text = spec([param("id", "path"), param("q")], path="/all things/{id}?view=full")
+    match, request = read_back(text, {"id": "é", "q": "x"})
+    assert request.url.endswith("/all%20things/%C3%A9?view=full&q=x")
+    assert match.arguments == {"id": "é", "q": "x"}
+    with pytest.raises(Refusal) as refusal:
+        match_request(load_spec(text), "POST", "/all%20things/1?q=x", {})
+    assert refusal.value.status == 404
+
+
+def test_a_body_may_come_in_any_of_its_media_types():
+    document = json.loads(spec(body=OBJECT))
+    content = document["paths"]["/x"]["post"]["requestBody"]["content"]
+    content["application/x-www-form-urlencoded"] = content["application/json"]
+    served = load_spec(json.dumps(document))
+    for kind, sent in (("application/json", b'{"a": 1}'), ("application/x-www-form-urlencoded", b"a=1")):
+        match = match_request(served, "POST", "/x", {"Content-Type": kind}, sent)
+        assert match.arguments == {"a": 1}
+        assert match.request.body == '{"a": 1}'
+    with pytest.raises(Refusal, match="expected application/json or application/x-www-form-urlencoded"):
+        match_request(served, "POST", "/x", {"Content-Type": "text/plain"}, b"a")
 
 
 # --- properties -------------------------------------------------------------------------------------

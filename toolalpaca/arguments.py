@@ -142,7 +142,7 @@ def coerce(value: Any, schema: Any, root: Json | None = None) -> Any:
     """
     root = schema if root is None and isinstance(schema, dict) else (root or {})
     schema = follow(schema, root)
-    kinds = types_of(schema)
+    kinds = types_of(schema) or _types_listed(schema)
     if kinds and not _fits(value, kinds):
         value = _scalar(value, kinds)
     elif isinstance(value, float) and "integer" in kinds and "number" not in kinds:
@@ -163,6 +163,15 @@ def coerce(value: Any, schema: Any, root: Json | None = None) -> Any:
                 if accepts(branch, attempt):
                     return attempt
     return value
+
+
+def _types_listed(schema: Json) -> list[str]:
+    """The one type that all values of a list without a type have."""
+    listed = [v for v in schema.get("enum", []) if v is not None]
+    for kind in ("string", "integer", "number", "boolean"):
+        if listed and all(_VALIDATOR.is_type(value, kind) for value in listed):
+            return [kind]
+    return []
 
 
 def _fits(value: Any, kinds: list[str]) -> bool:

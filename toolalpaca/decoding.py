@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from toolalpaca.arguments import coerce
 from toolalpaca.jsonschemas import Json, follow, object_view, types_of
-from toolalpaca.spec import Media
+from toolalpaca.spec import STYLED, Media
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Reading:
     cookies: dict[str, str]
     path: dict[str, str]
     declared: set[str]
+    raw: dict[str, str] = field(default_factory=dict)  # query values as they came, the last of each name
     used: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
 
@@ -98,14 +99,37 @@ def _read_query(parameter: Json, kind: str, values: list[str], reading: Reading)
         return None
     if kind == "array" and not explode:
         separator = {"spaceDelimited": " ", "pipeDelimited": "|"}.get(style, ",")
-        return (values[-1].split(separator),)
+        return (_members(_split(values[-1], reading.raw.get(name, ""), separator), schema),)
     if kind == "array":
-        return (values,)
+        return (_members(values, schema),)
     if len(values) > 1:
         raise ValueError(f"expected one value, got {len(values)}")
     if kind == "object":
-        return (_pairs(values[-1].split(","), False),)
+        return (_pairs(_split(values[-1], reading.raw.get(name, ""), ","), False),)
     return (_null(values[-1], schema),)
+
+
+def raw_query(text: str) -> dict[str, str]:
+    """The values of a query before percent-decoding, the last of each name."""
+    pairs = (pair.partition("=") for pair in text.split("&"))
+    return {unquote_plus(name): value for name, _, value in pairs}
+
+
+def _split(text: str, raw: str, separator: str) -> list[str]:
+    """Members of a joined value. A comma that stands as such separates, and then an encoded one does not."""
+    if separator == "," and "," in raw:
+        return [unquote_plus(piece) for piece in raw.split(",")]
+    return text.split(separator)
+
+
+def _members(texts: list[str], schema: Json) -> list[Any]:
+    """The members of an array; those that are arrays or objects stand as JSON."""
+    items = follow(schema, schema).get("items")
+    items = {**items, "$defs": schema.get("$defs", {})} if isinstance(items, dict) else {}
+    kinds = types_of(follow(items, items))
+    if texts == [""] and kinds and "string" not in kinds:
+        return []
+    return list(texts) if _kind(items) == "primitive" else [json.loads(text) for text in texts]
 
 
 def _set_deep(target: Json, keys: list[str], value: str) -> None:
@@ -159,7 +183,7 @@ def read_body(media: Media, content_type: str, body: bytes) -> Any:
     if "json" in media.type or "*" in media.type:
         return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
     if "x-www-form-urlencoded" in media.type:
-        return _form(parse_qsl(body.decode("utf-8"), keep_blank_values=True), media.schema)
+        return _form_fields(body.decode("utf-8"), media)
     if media.type.startswith("multipart/"):
         head = f"Content-Type: {content_type}\r\n\r\n".encode()
         message = BytesParser(policy=HTTP).parsebytes(head + body)
@@ -170,7 +194,7 @@ def read_body(media: Media, content_type: str, body: bytes) -> Any:
             name = part.get_param("name", header="content-disposition")
             content = part.get_payload(decode=True) or b""
             parts.append((str(name), content.decode("utf-8", "replace")))
-        return _form(parts, media.schema)
+        return _parts(parts, media.schema)
     return body.decode("utf-8", "replace")
 
 
@@ -178,15 +202,44 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _form(pairs: list[tuple[str, str]], schema: Json) -> Json:
+def _properties(schema: Json) -> dict[str, Json]:
+    """The schemas of a form's fields, each with the definitions that it may refer to."""
     view = object_view(schema) or {"properties": {}}
+    shared = {"$defs": schema.get("$defs", {})}
+    return {k: {**v, **shared} if isinstance(v, dict) else {} for k, v in view["properties"].items()}
+
+
+def _form_fields(text: str, media: Media) -> Json:
+    """The fields of a URL-encoded form, the counterpart of `request.encode_body`."""
+    pairs = parse_qsl(text, keep_blank_values=True)
+    declared = _properties(media.schema)
+    styled = {name: how for name, how in media.encoding.items() if how.keys() & STYLED}
+    reading = Reading(pairs, {}, {}, {}, declared.keys() - styled.keys(), raw_query(text))
     result: Json = {}
-    for name, text in pairs:
-        declared = view["properties"].get(name, {})
-        if _kind(declared if isinstance(declared, dict) else {}) == "array" and not text.startswith("["):
-            result.setdefault(name, []).append(text)
-        elif _kind(declared if isinstance(declared, dict) else {}) in ("array", "object"):
-            result[name] = json.loads(text)
+    for name, how in styled.items():
+        schema = declared.get(name, {})
+        value = read_parameter({**how, "name": name, "in": "query", "json": False, "schema": schema}, reading)
+        if value is not None:
+            result[name] = value[0]
+    for name in dict.fromkeys(name for name, _ in pairs if name not in reading.used | result.keys()):
+        schema, texts = declared.get(name, {}), [value for key, value in pairs if key == name]
+        kind, how = _kind(schema), media.encoding.get(name, {})
+        if kind == "object" or (kind == "array" and "json" in str(how.get("contentType"))):
+            result[name] = json.loads(texts[-1])
         else:
-            result[name] = text
+            result[name] = _members(texts, schema) if kind == "array" else texts[-1]
+    return coerce(result, media.schema)
+
+
+def _parts(parts: list[tuple[str, str]], schema: Json) -> Json:
+    """The parts of a multipart form: an array is one part of JSON, or one part per item."""
+    declared = _properties(schema)
+    result: Json = {}
+    for name in dict.fromkeys(name for name, _ in parts):
+        own, texts = declared.get(name, {}), [text for key, text in parts if key == name]
+        kind = _kind(own)
+        if kind == "object" or (kind == "array" and len(texts) == 1 and texts[0].startswith("[")):
+            result[name] = json.loads(texts[0])
+        else:
+            result[name] = _members(texts, own) if kind == "array" else texts[-1]
     return coerce(result, schema)

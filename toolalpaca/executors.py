@@ -18,7 +18,11 @@ from toolalpaca.prompts import Prompt, PromptFolder
 from toolalpaca.request import Request, operation_of, spec_of
 from toolalpaca.schema import ReplyError, Scenario, Tool, ToolAlpacaError
 
-REPLY = re.compile(r"Status Code:\s*(\d{3})\b\.?\s*Response:\s*", re.IGNORECASE)
+# Models write "200 OK" and bold labels too, and nothing after "Response:" where there is no content.
+REPLY = re.compile(
+    r"Status Code[*_` ]*:[*_`\s]*(\d{3})\b[A-Za-z' -]{0,40}[*_`.,;\s]*Response[*_` ]*:[*_\s]*", re.IGNORECASE
+)
+NO_CONTENT = (204, 205, 304)
 MAX_REPLY_CHARS = 200_000
 
 
@@ -78,6 +82,8 @@ def parse_response(text: str) -> Response:
     if not 200 <= status <= 599:
         raise ReplyError("no_status", "expected 'Status Code: <200 to 599>. Response: <JSON>'")
     body = text[found.end() :].strip()
+    if status in NO_CONTENT and not body.startswith(("{", "[")):
+        return Response(status, "")
     if body.startswith("```"):
         body = body.partition("\n")[2].removesuffix("```")
     try:

@@ -16,10 +16,17 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from toolalpaca.arguments import Mismatch, check, complaints
-from toolalpaca.decoding import Reading, read_body, read_cookies, read_parameter
+from toolalpaca.decoding import Reading, raw_query, read_body, read_cookies, read_parameter
 from toolalpaca.documentation import describe, parameters_of
 from toolalpaca.jsonschemas import Json
-from toolalpaca.request import InvalidCall, Request, build_request, encode_body, serialise_parameters
+from toolalpaca.request import (
+    InvalidCall,
+    Request,
+    build_request,
+    encode_body,
+    path_template,
+    serialise_parameters,
+)
 from toolalpaca.spec import Operation, Spec
 
 
@@ -54,7 +61,7 @@ def match_request(
         Refusal: 404 no such path, 405 no such verb, 401 no credentials, 422 anything else wrong.
     """
     path, _, query_text = target.partition("?")
-    operation, values = _operation(spec, method.lower(), path)
+    operation, values = _operation(spec, method.lower(), path, query_text)
     lowered = {name.lower(): value for name, value in headers.items()}
     reading = Reading(
         query=parse_qsl(query_text, keep_blank_values=True, errors="surrogateescape"),
@@ -62,10 +69,12 @@ def match_request(
         cookies=read_cookies(lowered.get("cookie", "")),
         path=values,
         declared={p["name"] for p in operation.parameters if p["in"] == "query"},
+        raw=raw_query(query_text),
     )
     credentials = _credentials(spec, operation, reading, authenticate)
     arguments = _parameters(operation, reading)
-    known = reading.declared | credentials | reading.used
+    fixed = {pair.partition("=")[0] for pair in path_template(operation.path)[1]}
+    known = reading.declared | credentials | reading.used | fixed
     for name in dict.fromkeys(name for name, _ in reading.query):
         if name not in known:
             reading.errors.append(f"query parameter {name!r} is not known")
@@ -75,12 +84,13 @@ def match_request(
     return Match(operation, *_normal_form(spec, operation, arguments, content))
 
 
-def _operation(spec: Spec, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+def _operation(spec: Spec, method: str, path: str, query: str) -> tuple[Operation, dict[str, str]]:
     """The operation of a path and verb; a path written out wins over one with parameters."""
     found: dict[str, tuple[Operation, dict[str, str]]] = {}
-    ordered = sorted(spec.operations.values(), key=lambda o: o.path.count("{"))
+    ordered = sorted(spec.operations.values(), key=lambda o: (o.path.count("{"), "?" not in o.path))
     for operation in ordered:
-        values = _path_values(operation.path, path)
+        template, fixed = path_template(operation.path)
+        values = _path_values(template, path) if {*fixed} <= {*query.split("&")} else None
         if values is not None and operation.method not in found:
             found[operation.method] = (operation, values)
     if not found:
@@ -93,13 +103,11 @@ def _operation(spec: Spec, method: str, path: str) -> tuple[Operation, dict[str,
 
 def _path_values(template: str, path: str) -> dict[str, str] | None:
     """The raw texts that stand for a template's parameters in a path; None when it does not match."""
-    template = template if template.startswith("/") else "/" + template
     names = re.findall(r"{([^{}]+)}", template)
     pattern = "([^/]+)".join(re.escape(part) for part in re.split(r"{[^{}]+}", template))
     found = re.fullmatch(pattern, path or "/")
     if found is None:
-        literal = unquote(path) if not names else path
-        return {} if literal == template else None
+        return {} if not names and unquote(path) == unquote(template) else None
     return dict(zip(names, found.groups(), strict=True))
 
 
@@ -185,9 +193,12 @@ def _body(operation: Operation, content_type: str, body: bytes, errors: list[str
     if not body and not operation.body_required:
         return None
     given = content_type.split(";", maxsplit=1)[0].strip().lower()
-    if given and not _same_type(given, media.type):
-        errors.append(f"the body's type: expected {media.type}, got {given}")
+    accepted = [one for one in operation.bodies if _same_type(given, one.type)]
+    if given and not accepted:
+        expected = " or ".join(one.type for one in operation.bodies)
+        errors.append(f"the body's type: expected {expected}, got {given}")
         return None
+    media = accepted[0] if accepted else media
     try:
         value = read_body(media, content_type, body)
     except (ValueError, RecursionError) as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
+import json
 import math
-import re
 from collections.abc import Callable
-from re import _constants as re_constants
-from re import _parser as re_parser
 from typing import Any
+
+from toolalpaca.regexes import compiled
 
 Json = dict[str, Any]
 
@@ -25,8 +24,6 @@ SINGLE = (
     "items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else",
     "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
-MAX_PATTERN = 1_000
-MAX_REPEATS = 20
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 _NUMBERS = ("minimum", "maximum", "multipleOf", "exclusiveMinimum", "exclusiveMaximum")
 _DROPPED = (
@@ -71,6 +68,8 @@ def clean(node: Json, version: str) -> Json:  # noqa: PLR0912 (one branch per ke
             del schema["required"]
     if "enum" in schema and not (isinstance(schema["enum"], list) and schema["enum"]):
         del schema["enum"]
+    elif "enum" in schema and kinds:
+        schema["enum"] = [_as_type(value, kinds) for value in schema["enum"]]
     if "pattern" in schema and compiled(schema["pattern"]) is None:
         del schema["pattern"]
     for key in MAPS:
@@ -95,6 +94,36 @@ def clean(node: Json, version: str) -> Json:  # noqa: PLR0912 (one branch per ke
     if kinds:
         schema = {"type": kinds[0] if len(kinds) == 1 else kinds, **schema}
     return schema
+
+
+def discriminated(node: Json, resolve: Callable[[Any], Json]) -> Json:
+    """A schema whose referenced alternatives ask for the discriminating property's value that names them.
+
+    OpenAPI 3.1.0, section 4.8.25: the keys of `mapping`, else the schema's own name. An alternative that
+    lists the property's values itself is left as it is. `resolve` gives the schema behind a reference.
+    """
+    discriminator = node.get("discriminator")
+    name = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
+    if not isinstance(name, str):
+        return node
+    mapping = discriminator.get("mapping")
+    mapping = mapping if isinstance(mapping, dict) else {}
+
+    def named(branch: Any) -> Any:
+        reference = branch.get("$ref") if isinstance(branch, dict) else None
+        if not isinstance(reference, str):
+            return branch
+        schema = resolve(branch)
+        parts = [schema, *(resolve(p) for p in schema.get("allOf", []) if isinstance(p, dict))]
+        stated = [p["properties"].get(name) for p in parts if isinstance(p.get("properties"), dict)]
+        if any(isinstance(s, dict) and s.keys() & {"enum", "const", "$ref"} for s in stated):
+            return branch
+        own = reference.rsplit("/", 1)[-1]
+        names = [key for key, meant in mapping.items() if meant in (reference, own)] or [own]
+        return {"allOf": [branch, {"properties": {name: {"type": "string", "enum": names}}}]}
+
+    alternatives = {key: node[key] for key in ("oneOf", "anyOf") if isinstance(node.get(key), list)}
+    return {**node, **{key: [named(branch) for branch in value] for key, value in alternatives.items()}}
 
 
 def rewrite(schema: Json, change: Callable[[Any], Any]) -> Json:
@@ -199,34 +228,25 @@ def object_view(schema: Json, root: Json | None = None) -> Json | None:
     return {"properties": properties, "required": required, "additional": additional}
 
 
-@functools.lru_cache(maxsize=4096)
-def compiled(pattern: Any) -> re.Pattern[str] | None:
-    """A regular expression of the ECMA dialect as Python's; None when it cannot or must not be used.
-
-    A repetition of nothing but a repetition, such as `(a+)+`, takes exponential time on some texts.
-    """
-    if not isinstance(pattern, str) or len(pattern) > MAX_PATTERN:
-        return None
-    try:
-        if _explodes(re_parser.parse(pattern)):
-            return None
-        return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
-        return None
-
-
-def _explodes(tokens: Any, repeated: bool = False) -> bool:
-    items = list(tokens)
-    for op, argument in items:
-        endless = op in (re_constants.MAX_REPEAT, re_constants.MIN_REPEAT) and argument[1] > MAX_REPEATS
-        alone = len(items) == 1 and repeated
-        if endless and alone:
-            return True
-        inner = argument[-1] if endless or op is re_constants.SUBPATTERN else None
-        branches = argument[1] if op is re_constants.BRANCH else [inner] if inner is not None else []
-        if any(_explodes(branch, endless or alone) for branch in branches):
-            return True
-    return False
+def _as_type(value: Any, kinds: list[str]) -> Any:
+    """A listed value as its schema's type wants it: 1 for "1", and "1" for what YAML made of a bare 1."""
+    is_text = isinstance(value, str)
+    if not is_text and "string" in kinds and isinstance(value, (bool, int, float)):
+        other = "boolean" if isinstance(value, bool) else "number"
+        whole = other == "number" and float(value).is_integer() and "integer" in kinds
+        return value if other in kinds or whole else json.dumps(value)
+    if is_text and "string" not in kinds:
+        try:
+            read = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        fits = (
+            "boolean" in kinds
+            if isinstance(read, bool)
+            else _number(read) and {"integer", "number"} & {*kinds}
+        )
+        return read if fits else value
+    return value
 
 
 def _number(value: Any) -> bool:

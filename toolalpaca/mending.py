@@ -150,24 +150,23 @@ def _cut_endless(document: Json, warnings: list[str]) -> None:
 def _cut(
     document: Json, references: list[str], edges: Callable[[Any], Iterator[Json]], warnings: list[str]
 ) -> None:
+    """Take out the edges that close a circle: those to a reference that is still being walked through."""
     inside = {reference: list(edges(descend(document, reference)[1])) for reference in references}
-
-    def leads_to(start: str, goal: str) -> bool:
-        seen, stack = set(), [start]
-        while stack:
-            reference = stack.pop()
-            if reference == goal:
-                return True
-            if reference not in seen:
-                seen.add(reference)
-                stack.extend(n["$ref"] for n in inside.get(reference, ()) if "$ref" in n)
-        return False
-
-    for reference, nodes in inside.items():
-        for node in nodes:
-            if "$ref" in node and leads_to(node["$ref"], reference):
-                warnings.append(f"$ref {node['$ref']!r} leads back to itself without an end; it is left out")
+    done: set[str] = set()
+    for start in references:
+        walk = {} if start in done else {start: iter(inside[start])}
+        while walk:
+            here = next(reversed(walk))
+            node = next(walk[here], None)
+            reference = node.get("$ref") if node is not None else None
+            if node is None:
+                del walk[here]
+                done.add(here)
+            elif reference in walk:
+                warnings.append(f"$ref {reference!r} leads back to itself without an end; it is left out")
                 del node["$ref"]
+            elif reference in inside and reference not in done:
+                walk[reference] = iter(inside[reference])
 
 
 def _in_place(node: Any) -> Iterator[Json]:

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -31,6 +31,7 @@ from toolalpaca.spec import Operation, Spec, load_spec
 TIMEOUT = 20.0  # seconds for a call, its redirects included
 MAX_BYTES = 1_000_000
 MAX_REDIRECTS = 5
+WRITTEN = "/?:@!$&'()*+,;=~[]%"  # what a URL that has been encoded holds beside letters, digits and -._
 _TEXT = ("json", "text/", "xml", "javascript", "x-www-form-urlencoded", "yaml", "csv")
 
 
@@ -105,7 +106,7 @@ class RealExecutor:
         own = {p["name"] for p in operation.parameters} | _body_names(operation)
         known = {name: secret for name, secret in self.secrets.items() if name in own}
         request = build_request(spec, call.function, {**call.arguments, **known})
-        url = URL(request.url)
+        url = _as_written(request.url)
         headers = {"User-Agent": "toolalpaca", "Accept": "application/json, text/*;q=0.8", **request.headers}
         outgoing = _Outgoing(
             request.method,
@@ -127,7 +128,11 @@ class RealExecutor:
                 scheme, secret = spec.security_schemes.get(name, {}), self.secrets[name]
                 kind, where = scheme.get("type"), scheme.get("in")
                 if kind == "apiKey" and where == "query":
-                    outgoing.url = outgoing.url.update_query({str(scheme["name"]): secret})
+                    pair = f"{quote(str(scheme['name']), safe='')}={quote(secret, safe='')}"
+                    text = str(outgoing.url)
+                    outgoing.url = URL(
+                        f"{text}{'&' if outgoing.url.raw_query_string else '?'}{pair}", encoded=True
+                    )
                 elif kind == "apiKey" and where == "cookie":
                     pair = f"{scheme['name']}={quote(secret, safe='')}"
                     cookies = [outgoing.headers.get("Cookie", ""), pair]
@@ -236,6 +241,17 @@ def parse_credentials(pairs: Iterable[str]) -> dict[str, str]:
             )
         found[name] = variable
     return found
+
+
+def _as_written(text: str) -> URL:
+    """A URL whose path and query stand as they are written; its host in normal form.
+
+    yarl alone decodes whatever need not be encoded in general, such as the comma inside one value of a list.
+    """
+    path, _, query = text.partition("#")[0].partition("?")
+    url = URL(path)
+    bare = url.with_path(quote(urlsplit(path).path or "/", safe=WRITTEN), encoded=True)
+    return URL(f"{bare}?{quote(query, safe=WRITTEN)}", encoded=True) if query else bare
 
 
 def _redirected(outgoing: _Outgoing, status: int, url: URL) -> _Outgoing:

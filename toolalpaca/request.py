@@ -6,6 +6,7 @@ RFC 3986 percent-encoding.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -15,9 +16,11 @@ from toolalpaca.documentation import body_parameters, describe, parameters_of
 from toolalpaca.files import dumps
 from toolalpaca.jsonschemas import Json, object_view
 from toolalpaca.schema import Parameter, Tool
-from toolalpaca.spec import Media, Operation, Spec, load_spec
+from toolalpaca.spec import STYLED, Media, Operation, Spec, load_spec
 
 BOUNDARY = "toolalpaca-form-boundary"
+# What `allowReserved` leaves as it is: of RFC 3986's reserved characters those that mean nothing to a query.
+RESERVED = "!$'()*,/:;=?@"
 MAX_MISTAKES = 5
 
 
@@ -79,8 +82,7 @@ def serialise_parameters(operation: Operation, arguments: Json) -> tuple[str, di
     Raises:
         InvalidCall: `bad_format`, for a value that cannot stand where it belongs.
     """
-    path = operation.path if operation.path.startswith("/") else "/" + operation.path
-    query: list[str] = []
+    path, query = path_template(operation.path)
     headers: dict[str, str] = {}
     cookies: list[str] = []
     for parameter in operation.parameters:
@@ -99,6 +101,14 @@ def serialise_parameters(operation: Operation, arguments: Json) -> tuple[str, di
     if cookies:
         headers["Cookie"] = "; ".join(cookies)
     return operation.server + path + ("?" + "&".join(query) if query else ""), headers
+
+
+def path_template(path: str) -> tuple[str, list[str]]:
+    """A path as it is written in a URL, its parameters in braces; and the query that some documents add."""
+    path, _, query = path.partition("?")
+    pieces = re.split(r"({[^{}]*})", path if path.startswith("/") else f"/{path}")
+    written = [piece if piece.startswith("{") else quote(piece, safe="/:@!$&'()*+,;=~%") for piece in pieces]
+    return "".join(written), [pair for pair in query.split("&") if pair]
 
 
 def operation_of(spec: Spec, name: str) -> Operation:
@@ -223,7 +233,7 @@ def _text(value: Any) -> str:
 
 
 def _escape(value: Any, parameter: Json) -> str:
-    return quote(_text(value), safe="!#$&'()*+,/:;=?@[]" if parameter.get("allowReserved") is True else "")
+    return quote(_text(value), safe=RESERVED if parameter.get("allowReserved") is True else "")
 
 
 def _pieces(parameter: Json, value: Any, escape: Any, equals: str = ",") -> list[str]:
@@ -309,18 +319,29 @@ def encode_body(media: Media, value: Any) -> tuple[str, str]:
     """Content type and text of a body."""
     kind = media.type if "*" not in media.type else "application/json"
     if "x-www-form-urlencoded" in kind and isinstance(value, dict):
-        pairs = [(k, item) for k, v in value.items() for item in (v if isinstance(v, list) else [v])]
-        return kind, "&".join(f"{quote_plus(k)}={quote_plus(_text(v))}" for k, v in pairs)
+        return kind, "&".join(pair for k, v in value.items() for pair in _form_pairs(media, k, v))
     if kind.startswith("multipart/") and isinstance(value, dict):
         parts = []
+        boundary = BOUNDARY
+        while any(boundary in _text(v) for v in value.values()):
+            boundary += "0"
         for k, v in value.items():
             name = quote(k, safe=" !#$&'()*+,-./:;=?@[]^_`{|}~")
             is_text = not isinstance(v, (dict, list))
             header = "" if is_text else "Content-Type: application/json\r\n"
             parts.append(
-                f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n{header}\r\n{_text(v)}\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n{header}\r\n{_text(v)}\r\n'
             )
-        return f"{kind}; boundary={BOUNDARY}", "".join(parts) + f"--{BOUNDARY}--\r\n"
+        return f"{kind}; boundary={boundary}", "".join(parts) + f"--{boundary}--\r\n"
     if "json" in kind or not isinstance(value, str):
         return kind, dumps(value)
     return kind, value
+
+
+def _form_pairs(media: Media, name: str, value: Any) -> list[str]:
+    """A form field: by its Encoding Object's style, else a list as one pair per item, an object as JSON."""
+    how = media.encoding.get(name, {})
+    if how.keys() & STYLED:
+        return _query_pairs({**how, "name": name, "json": False}, value)
+    items = value if isinstance(value, list) and "json" not in str(how.get("contentType")) else [value]
+    return [f"{quote_plus(name)}={quote_plus(_text(item))}" for item in items]

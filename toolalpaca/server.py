@@ -141,8 +141,11 @@ def served_document(spec: Spec, url: str) -> dict[str, Any]:
         for node in item.values():
             if isinstance(node, dict) and "responses" in node:
                 node.pop("servers", None)
-                if isinstance(node["responses"], dict) and not node["responses"].keys() & {"4XX", "default"}:
-                    node["responses"]["4XX"] = WRONG
+                if not isinstance(node["responses"], dict) or "default" in node["responses"]:
+                    continue
+                node["responses"].setdefault("4XX", WRONG)
+                if not any(status[:1] == "2" for status in node["responses"]):
+                    node["responses"]["200"] = {"description": "The call succeeded."}
     return document
 
 

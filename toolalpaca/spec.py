@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import yaml
 
-from toolalpaca.jsonschemas import clean, rewrite, without_required
+from toolalpaca.jsonschemas import clean, discriminated, rewrite, without_required
 from toolalpaca.mending import METHODS, descend, mend, target
 from toolalpaca.schema import ReplyError
 
@@ -23,6 +23,8 @@ MAX_CHARS = 2_000_000
 MAX_NODES = 200_000  # YAML aliases can make a small file enormous
 MAX_DEPTH = 100
 INLINE_NODES = 5_000  # a schema larger than this keeps its references as $defs
+MAX_INLINED = 30  # so does one in which more references than this lead into each other
+STYLED = {"style", "explode", "allowReserved"}  # keys by which a form's field is written like a parameter
 IGNORED_HEADERS = ("accept", "content-type", "authorization")  # OpenAPI: such parameters shall be ignored
 
 Json = dict[str, Any]
@@ -41,10 +43,14 @@ _YamlLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:tru
 
 @dataclass(frozen=True)
 class Media:
-    """A body's media type and JSON Schema ({} where the specification gives none)."""
+    """A body's media type and JSON Schema ({} where the specification gives none).
+
+    `encoding` holds the Encoding Objects of a form's fields.
+    """
 
     type: str
     schema: Json
+    encoding: Json = field(default_factory=dict)
 
 
 class Answer(NamedTuple):
@@ -73,6 +79,7 @@ class Operation:
     body_required: bool
     responses: dict[str, Answer]
     security: tuple[dict[str, list[str]], ...]
+    bodies: tuple[Media, ...] = ()  # every media type that the body may have; `body` is the one to send
 
     def response(self, status: int) -> Answer | None:
         """What the specification says of a status: exact, else its class (4XX), else default."""
@@ -127,6 +134,7 @@ class Spec:
     def _schema(self, node: Any, inline: bool) -> Json:
         definitions: Json = {}
         names: dict[str, str] = {}
+        waiting: list[str] = []
         size = 0
 
         def name_of(reference: str) -> str:
@@ -144,11 +152,14 @@ class Spec:
                 return node if isinstance(node, bool) else {}
             reference = node.get("$ref")
             if isinstance(reference, str):
-                if reference in above or (not inline and reference in names):
+                if inline and len(above) >= MAX_INLINED:
+                    raise _TooLargeError
+                if not inline and reference not in names:
+                    name_of(reference)
+                    waiting.append(reference)
+                if not inline or reference in above:
                     meant: Any = {"$ref": f"#/$defs/{name_of(reference)}"}
                 else:
-                    if not inline:
-                        name_of(reference)
                     meant = walk(descend(self.document, reference)[1], (*above, reference))
                     if reference in names:
                         definitions[names[reference]] = meant
@@ -164,9 +175,13 @@ class Spec:
                 if beside.keys() <= {"description", "default", "example", "examples", "title", "deprecated"}:
                     return {**meant, **beside}
                 return {**beside, "allOf": [meant, *beside.get("allOf", [])]}
+            node = discriminated(node, self.resolve)
             return rewrite(clean(node, self.version), lambda child: walk(child, above))
 
         result = walk(node, ())
+        while waiting:  # one after the other: a chain of references may be longer than a stack is deep
+            reference = waiting.pop()
+            definitions[names[reference]] = walk(descend(self.document, reference)[1], ())
         if not isinstance(result, dict):
             result = {} if result is True else {"not": {}}
         return {**result, "$defs": definitions} if definitions else result
@@ -186,6 +201,7 @@ class Spec:
             server=self._server(node, item),
             parameters=tuple(self._parameters(where, path, item, node)),
             body=_preferred(media),
+            bodies=tuple(media),
             body_required=bool(media) and body.get("required") is True,
             responses=self._responses(where, node.get("responses")),
             security=tuple(s for s in security if isinstance(s, dict)) if isinstance(security, list) else (),
@@ -241,7 +257,12 @@ class Spec:
                 if "$defs" in schema:
                     kept = {n: without_required(d, unneeded) for n, d in schema["$defs"].items()}
                     schema = {**schema, "$defs": kept}
-            result.append(Media(kind.split(";")[0].strip().lower(), schema))
+            encoding = _mapping(self.resolve(value).get("encoding"))
+            encoding = {name: how for name, how in encoding.items() if isinstance(how, dict)}
+            name = kind.split(";")[0].strip().lower()
+            if "*" in name and unneeded == "writeOnly":
+                name = "application/json"  # of a response: any type will do, and this one can be checked
+            result.append(Media(name, schema, encoding))
         return result
 
     def _server(self, node: Json, item: Json) -> str:

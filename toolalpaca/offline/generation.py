@@ -208,7 +208,7 @@ def matching_length(value: str, least: int, most: Any) -> bool:
 
 
 def _fits(pattern: str, value: str) -> bool:
-    from toolalpaca.jsonschemas import compiled
+    from toolalpaca.regexes import compiled
 
     found = compiled(pattern)
     return found is None or found.search(value) is not None
