@@ -8,6 +8,7 @@ TRAIN  ?=
 TOKENS ?= 128
 MODEL  ?=
 JUDGE  ?=
+ARGS   ?=
 EVAL   ?= eval_simulated.json
 LEARN_TOOLS ?= 4000
 LEARN_STEPS ?= 25000
@@ -64,7 +65,7 @@ learn: .venv/installed
 
 reproduce: .venv/installed
 	@test -n "$(MODEL)" || { echo "error: say which model: make reproduce MODEL=hf/TangQiaoYu/ToolAlpaca-7B EVAL=FILE"; exit 2; }
-	$(PY) eval/run_agent.py --model $(MODEL) --tasks $(EVAL) --style $(STYLE) --out $(REPRO)
+	$(PY) eval/run_agent.py --model $(MODEL) --tasks $(EVAL) --style $(STYLE) --out $(REPRO) $(ARGS)
 	$(PY) eval/score.py $(REPRO)
 	$(if $(JUDGE),$(PY) eval/judge.py $(REPRO) --judge $(JUDGE))
 	$(PY) eval/report.py $(REPRO) --out $(REPRO)/report
