@@ -141,21 +141,18 @@ def choose_recompute(kind: str, shape: dict, dtype: str, tokens: int, available:
 
     sharded = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
     sharding = memory.Sharding(1, "FSDP" if sharded else "NO")
-    stored = 2 if dtype == "bfloat16" else 4
     lora = {name: LORA[name] for name in ("r", "target_modules")} if kind != "full" else None
     for every in (0, 4, 2, 1):
         found = memory.estimate(
             shape,
             sharding,
             tokens=tokens,
-            dtype_bytes=stored,
+            dtype_bytes=2 if dtype == "bfloat16" else 4,
             lora=lora,
             quantized=kind == "qlora",
             checkpointing=every > 0,
             every_n_layers=every or 1,
         )
-        if lora is None and stored == 2:
-            found.optimizer /= 2  # AdamW's moments are of the weights' type
         if found.total + SPARE <= available:
             return every
     raise ToolAlpacaError(

@@ -134,13 +134,13 @@ def estimate(
         count = local_size(tuple(parameter.shape), shards)
         stored = dtype_bytes
         if lora is not None and parameter.requires_grad:
-            stored = 4  # peft keeps adapters in float32
+            stored = 2 if quantized else 4  # peft keeps adapters in float32, TRL those of QLoRA in bf16
         if deepspeed:
             stored = 2  # the float32 copy is the optimizer's
         memory.parameters += count * (NF4 if id(parameter) in four_bit else stored)
         if parameter.requires_grad:
             memory.gradients += count * (2 if deepspeed else stored)
-            memory.optimizer += count * (12 if deepspeed else 8)
+            memory.optimizer += count * (12 if deepspeed else 2 * stored)  # AdamW's moments are of their type
     if sharding.offload:
         memory.parameters = memory.gradients = memory.optimizer = 0.0
     if shards > 1:
