@@ -159,6 +159,30 @@ def test_a_tokenizer_without_a_chat_template(checkpoint: Path, tmp_path: Path) -
     assert given[0].text == complete(checkpoint, prompts(1))[0].text
 
 
+def test_a_checkpoint_that_cannot_be_loaded_is_tried_once(
+    checkpoint: Path, tmp_path: Path, monkeypatch
+) -> None:
+    import transformers
+
+    tried = []
+
+    def refuse(*args: Any, **given: Any) -> None:
+        tried.append(args)
+        raise OSError("no such model on the Hub")
+
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
+    model = load_model(ModelConfig(f"hf/{checkpoint}"))
+
+    async def main() -> list[Any]:
+        found = await asyncio.gather(*(model.complete(p) for p in prompts(5)), return_exceptions=True)
+        await model.aclose()
+        return found
+
+    for error in asyncio.run(main()):
+        assert isinstance(error, ToolAlpacaError) and "no such model on the Hub" in str(error)
+    assert len(tried) == 1
+
+
 def test_tool_calls_of_models_with_their_own_syntax() -> None:
     text = 'Let me see.\n<tool_call>\n{"name": "f", "arguments": {"a": {"b": 1}}}\n</tool_call>'
     assert tool_calls(text)[0]["function"] == {"name": "f", "arguments": '{"a": {"b": 1}}'}

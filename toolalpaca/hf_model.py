@@ -46,6 +46,7 @@ class HFModel:
             self.path = str(folder)
         self._fingerprint = ""
         self._lock = threading.Lock()
+        self._unloadable: ToolAlpacaError | None = None
         self._executor: concurrent.futures.ThreadPoolExecutor | None = None
         self._decoder: Any = None
 
@@ -129,8 +130,14 @@ class HFModel:
 
     def _load(self) -> Any:
         with self._lock:
+            if self._unloadable:  # the rows that waited must not each wait for the Hub's timeouts again
+                raise self._unloadable
             if self._decoder is None:
-                self._decoder = self._read_checkpoint()
+                try:
+                    self._decoder = self._read_checkpoint()
+                except ToolAlpacaError as error:
+                    self._unloadable = error
+                    raise
         return self._decoder
 
     def _read_checkpoint(self) -> Any:
