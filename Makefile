@@ -11,7 +11,7 @@ JUDGE  ?=
 ARGS   ?=
 EVAL   ?= eval_simulated.json
 LEARN_TOOLS ?= 4000
-LEARN_STEPS ?= 25000
+LEARN_STEPS ?= 24000
 STYLE  ?= $(if $(findstring ToolAlpaca,$(MODEL)),vicuna,react)
 
 PY     := .venv/bin/python
@@ -61,7 +61,7 @@ demo: .venv/installed
 
 # The same pipeline with more tools and half an hour of training
 learn: .venv/installed
-	@$(MAKE) --no-print-directory demo RUN=$(LEARN) TOOLS=$(LEARN_TOOLS) TRAIN="--max_steps $(LEARN_STEPS) --rename_words 2 $(TRAIN)"
+	@$(MAKE) --no-print-directory demo RUN=$(LEARN) TOOLS=$(LEARN_TOOLS) TRAIN="--max_steps $(LEARN_STEPS) $(TRAIN)"
 
 reproduce: .venv/installed
 	@test -n "$(MODEL)" || { echo "error: say which model: make reproduce MODEL=hf/TangQiaoYu/ToolAlpaca-7B EVAL=FILE"; exit 2; }

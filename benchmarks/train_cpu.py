@@ -113,12 +113,13 @@ def main() -> None:
     arguments.add_argument("--workers", type=int, default=2, help="processes that tokenize (default: 2)")
     args = arguments.parse_args()
 
-    from toolalpaca.training import examples, scratch
+    from toolalpaca.training import examples
+    from toolalpaca.training.tokenizer import train_tokenizer
 
     with tempfile.TemporaryDirectory() as folder:
         rows = examples.load_rows(make_corpus(Path(folder) / "run", args.tools), "sft", "train")
         texts = [message["content"] for messages in rows["messages"] for message in messages]
-        tokenizer = scratch.train_tokenizer(texts, 4096)
+        tokenizer = train_tokenizer(texts, 800)
         tokenizer.chat_template = (ROOT / "recipes/chat_templates/tiny.jinja").read_text(encoding="utf-8")
         train, counts = examples.prepare(rows.shuffle(seed=0), tokenizer, LIMIT)
         print(f"corpus   {counts}")

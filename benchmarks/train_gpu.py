@@ -187,7 +187,7 @@ def train(kind: str, model, packs, args: argparse.Namespace):
     from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from toolalpaca.training.scratch import train_tokenizer
+    from toolalpaca.training.tokenizer import train_tokenizer
 
     class Clock(TrainerCallback):
         began = 0.0

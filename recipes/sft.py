@@ -16,7 +16,7 @@ from pathlib import Path
 
 from toolalpaca import cli
 from toolalpaca.schema import ToolAlpacaError
-from toolalpaca.training import checkpoints, dry_run, examples, loading, masks, memory, renaming
+from toolalpaca.training import checkpoints, dry_run, examples, loading, masks, memory
 from toolalpaca.training.recipe import parse_recipe, split_batch
 
 
@@ -42,8 +42,6 @@ def main() -> None:
             if args.process_index == 0:
                 print(dry_run.report(train, counts, tokenizer, args, model_args, recipe, sharding))
             return
-        if recipe.rename_words:
-            train = renaming.rename_words(train, tokenizer, recipe.rename_words, args.max_length, args.seed)
         run = loading.settings(train, tokenizer, args, model_args, recipe)
         if checkpoints.claim(args.output_dir, run):
             print(f"sft: {args.output_dir} is trained already with these settings and data; nothing to do")

@@ -1,6 +1,5 @@
-"""A model from nothing: its tokenizer, its first weights, renamed examples, and the trainer's short way."""
+"""A model from nothing: its tokenizer, its first weights, and the trainer's short way."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -8,12 +7,12 @@ import pytest
 from toolalpaca.react import STYLES, render_action, render_answer, render_observation, render_response
 from toolalpaca.schema import ToolAlpacaError
 from toolalpaca.training import masks, scratch
+from toolalpaca.training.tokenizer import train_tokenizer, word_forms
 
 NOUNS = ["pet", "city", "recipe", "match", "parcel", "ticket"]
 VERBS = ["find", "list", "cancel"]
 ARCHITECTURE = {
     "model_type": "llama",
-    "vocab_size": 600,
     "hidden_size": 128,
     "intermediate_size": 128,
     "num_hidden_layers": 3,
@@ -47,19 +46,13 @@ def conversations() -> list[list[dict[str, str]]]:
 
 @pytest.fixture(scope="module")
 def tokenizer(conversations):
-    made = scratch.train_tokenizer([m["content"] for c in conversations for m in c], 600)
+    made = train_tokenizer([m["content"] for c in conversations for m in c], 300)
     made.chat_template = Path("recipes/chat_templates/tiny.jinja").read_text()
     return made
 
 
-def encoded(conversations, tokenizer) -> list[dict[str, list[int]]]:
-    return [
-        dict(zip(("input_ids", "labels"), e, strict=True)) for e in masks.encode(conversations, tokenizer)
-    ]
-
-
 def test_words_are_known_in_all_forms_and_labels_are_one_token(tokenizer, conversations):
-    forms = scratch.word_forms(tokenizer)
+    forms = word_forms(tokenizer)
     assert all(len(forms[word]) == 4 for word in NOUNS + VERBS)
     assert tokenizer.tokenize("findPetCity") == ["find", "Pet", "City"]
     style = STYLES["react"]
@@ -69,32 +62,18 @@ def test_words_are_known_in_all_forms_and_labels_are_one_token(tokenizer, conver
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_renamed_examples_agree_with_themselves(tokenizer, conversations):
-    from datasets import Dataset
+def test_an_unknown_word_has_the_same_pieces_wherever_it_stands(tokenizer):
+    def pieces(text: str) -> list[str]:
+        return [token.strip("Ġ").lower() for token in tokenizer.tokenize(text)]
 
-    from toolalpaca.training.renaming import rename_words
-
-    rows = encoded(conversations[:12], tokenizer)
-    # Names are rare in a corpus; here every word is in half of the examples
-    other = tokenizer.encode("so it is")
-    rows += [{"input_ids": other, "labels": [masks.IGNORED] * len(other)}] * 40 * len(rows)
-    renamed = rename_words(Dataset.from_list(rows), tokenizer, 1, 1024, seed=0)
-    changed = 0
-    for row in renamed:
-        text = tokenizer.decode(row["input_ids"])
-        if "Action" not in text:
-            continue
-        described, named = re.search(r"<\|system\|>(.*?): (\w+)\(", text).groups()
-        called = re.search(r"\nAction: (\w+)\n", text)[1]
-        verb, _the, *rest = described.split()
-        assert called == named == verb.lower() + "".join(word.title() for word in rest)
-        assert re.match("find|list|cancel", called), "what a name begins with stays"
-        changed += not re.fullmatch(f"({'|'.join(VERBS)})({'|'.join(n.title() for n in NOUNS)}){{2}}", called)
-        assert all(a in (masks.IGNORED, b) for a, b in zip(row["labels"], row["input_ids"], strict=True))
-    again = rename_words(Dataset.from_list(rows), tokenizer, 1, 1024, seed=0)
-    assert again["input_ids"] == renamed["input_ids"]
-    other = rename_words(Dataset.from_list(rows), tokenizer, 1, 1024, seed=1)
-    assert other["input_ids"] != renamed["input_ids"]
+    for word in ("axolotl", "freelancer", "montserrat", "q"):
+        assert pieces(word) == pieces(f" {word}") == pieces(word.title()) == pieces(f" {word.title()}")
+        assert tokenizer.tokenize(f"find{word.title()}Id")[1 : 1 + len(pieces(word))] == tokenizer.tokenize(
+            word.title()
+        )
+    assert tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer.encode(
+        "\0‖#☃ " + "=" * 500
+    )
 
 
 def test_a_prepared_model_looks_behind_what_it_has_seen_before(tokenizer):
@@ -103,13 +82,17 @@ def test_a_prepared_model_looks_behind_what_it_has_seen_before(tokenizer):
     torch.manual_seed(0)
     model = scratch.random_model(ARCHITECTURE, tokenizer, "eager")
     scratch.prepare_to_copy(model, tokenizer)
-    once = torch.randperm(len(tokenizer))[:60]
+    some = torch.randperm(len(tokenizer))[:30].tolist()
+    # Each of the first ten stands before two different ones: only the two last tokens say what comes
+    once = torch.tensor([t for i in range(10) for t in (some[10 + i], some[i], some[20 + i])] * 2)
+    once[31::3] = once[1:30:3].flip(0)
     with torch.no_grad():
         seen = model(input_ids=torch.cat([once, once])[None], output_attentions=True).attentions
-    before = seen[0][0, 0].argmax(-1)  # (120)
-    assert before[1:].tolist() == list(range(119)), "a head of the first layer looks at the token before"
-    behind = seen[1][0, 0, 60:].argmax(-1)  # (60), of the second time each token comes
-    assert (behind == torch.arange(1, 61)).float().mean() > 0.9, "one of the second at what came then"
+    for head, distance in ((0, 1), (1, 2)):
+        back = seen[0][0, head].argmax(-1)  # (120)
+        assert back[2:].tolist() == list(range(2 - distance, 120 - distance)), f"a head looks {distance} back"
+    behind = seen[1][0, 0, 61::3].argmax(-1)  # (20), where one of the ten comes again after the same token
+    assert (behind == torch.arange(2, 61, 3)).float().mean() > 0.8, "one of the second at what came then"
     with pytest.raises(ToolAlpacaError, match="copying_init"):
         scratch.prepare_to_copy(
             scratch.random_model({**ARCHITECTURE, "attention_bias": False}, tokenizer), tokenizer

@@ -36,7 +36,7 @@ RECIPE = {
     "disable_tqdm": True,
     "use_cpu": True,
 }
-SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "vocab_size": 400}
+SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3}
 SMALL |= {"num_attention_heads": 2, "num_key_value_heads": 1}
 LORA = {
     "use_peft": True,

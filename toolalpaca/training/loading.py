@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolalpaca.schema import ToolAlpacaError
 from toolalpaca.training import scratch
+from toolalpaca.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -58,7 +59,7 @@ def tokenizer(
 
     if recipe.architecture is not None:
         texts = [message["content"] for messages in rows["messages"] for message in messages]
-        made = scratch.train_tokenizer(texts, recipe.architecture.get("vocab_size", 2048))
+        made = train_tokenizer(texts, recipe.word_pieces)
     else:
         try:
             made = AutoTokenizer.from_pretrained(
@@ -160,7 +161,6 @@ def settings(
         **{name: value for name, value in vars(model_args).items() if name != "attn_implementation"},
         "architecture": recipe.architecture,
         "global_batch_size": recipe.global_batch_size,
-        "rename_words": recipe.rename_words,
         "copying_init": recipe.copying_init,
         "chat_template": hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest()[:12],
         "tokens": digest.hexdigest()[:16],

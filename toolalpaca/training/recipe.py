@@ -24,14 +24,14 @@ class RecipeArguments:
     architecture: dict[str, Any] | str | None = field(
         default=None,
         metadata={
-            "help": "Train from scratch: a transformers config (model_type, hidden_size, vocab_size, ...). "
-            "The tokenizer is trained on the data. Replaces model_name_or_path."
+            "help": "Train from scratch: a transformers config (model_type, hidden_size, ...). The tokenizer "
+            "is trained on the data, and vocab_size is its own. Replaces model_name_or_path."
         },
     )
-    rename_words: int = field(
-        default=0,
+    word_pieces: int = field(
+        default=800,
         metadata={
-            "help": "Copies of each example, the rarer words of its names exchanged at random; 0: as it is."
+            "help": "From scratch: pieces of words that the tokenizer learns, their forms not counted."
         },
     )
     copying_init: bool = field(
