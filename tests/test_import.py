@@ -11,7 +11,7 @@ import pytest
 from toolalpaca import dataset, gold_lint, importing, original_export
 from toolalpaca.files import read_jsonl
 from toolalpaca.holdout import has_own_tasks
-from toolalpaca.original import import_apis
+from toolalpaca.original import import_apis, read_original
 from toolalpaca.schema import Episode, Outcome, ToolAlpacaError, from_row
 
 SCRIPT = Path(__file__).parents[1] / "generate" / "import_toolalpaca.py"
@@ -153,8 +153,14 @@ BENT = [
 ]
 
 
+# as the original evaluation script reads it too
+UNDER_API = {"API" if key == "Name" else key: value for key, value in RESULTS.items()}
+
+
 @pytest.mark.parametrize(
-    "apis", [[GOOD], [RESULTS], ODD, GOOD, BENT], ids=["good", "results", "odd", "single", "bent"]
+    "apis",
+    [[GOOD], [RESULTS], ODD, GOOD, BENT, [UNDER_API]],
+    ids=["good", "results", "odd", "single", "bent", "under_api"],
 )
 def test_import_export_import_is_the_identity(apis, tmp_path):
     check_identity(write(tmp_path / "file.json", apis), tmp_path)
@@ -165,6 +171,11 @@ def test_published_files_come_back_as_they_were(name, tmp_path):
     if not (DATA / name).is_file():
         pytest.skip("the published ToolAlpaca files are not here")
     check_identity(DATA / name, tmp_path)
+
+
+def test_a_name_may_stand_under_api(tmp_path):
+    (tool,) = import_apis(read_original(write(tmp_path / "file.json", [UNDER_API]))).tools
+    assert tool.name == RESULTS["Name"]
 
 
 def test_lists_and_names_of_other_kinds_are_told_and_the_rest_is_read():

@@ -33,10 +33,20 @@ from toolalpaca.schema import (
     ToolAlpacaError,
 )
 
-PARTS = {"Name", "Description", "Documentation", "NLDocumentation", "Function_Description"}
+NAMES = {"Name", "API"}  # the original scripts wrote the one, and read either
+PARTS = {"Documentation", "NLDocumentation", "Function_Description"}
 LISTS = ("Instructions", "Golden_Answers", "Instances")  # absent and null mean none
-HOLDS = {*LISTS, *PARTS} - {"Name", "Description"}
-KNOWN = {*LISTS, *PARTS, "Link", "Category", "Introduction", "Functions", "Function_Projection"}
+HOLDS = {*LISTS, *PARTS}
+KNOWN = {
+    *NAMES,
+    *HOLDS,
+    "Description",
+    "Link",
+    "Category",
+    "Introduction",
+    "Functions",
+    "Function_Projection",
+}
 OPTIONAL = "[Optional]"
 SIDECAR = "original.jsonl"  # what our records have no place for
 UNREADABLE = "Could not parse LLM output"
@@ -71,7 +81,7 @@ def read_original(path: str | Path) -> list[dict[str, Any]]:
     data = load_json(path)
     if isinstance(data, dict) and "statistics" in data:
         raise ToolAlpacaError(f"{path} is a judged file; python eval/score.py --agreement reads it")
-    apis = [data] if isinstance(data, dict) and "Name" in data else data
+    apis = [data] if isinstance(data, dict) and NAMES & data.keys() else data
     expected = "expected a list of APIs with 'Name' and 'Instructions', 'Instances' or documentation"
     if not isinstance(apis, list):
         holds = ", ".join(list(apis)[:5]) if isinstance(apis, dict) else ""
@@ -84,7 +94,9 @@ def read_original(path: str | Path) -> list[dict[str, Any]]:
         if not isinstance(api, dict):
             raise ToolAlpacaError(f"{path}, API {number}: {expected}; got {type(api).__name__}")
         # one that was given up before it got a documentation may stand among others
-        if "Name" not in api or not any(HOLDS & other.keys() for other in apis if isinstance(other, dict)):
+        if not NAMES & api.keys() or not any(
+            HOLDS & other.keys() for other in apis if isinstance(other, dict)
+        ):
             raise ToolAlpacaError(
                 f"{path}, API {number}: {expected}; it has {', '.join(list(api)[:6]) or 'nothing'}"
             )

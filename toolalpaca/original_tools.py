@@ -16,7 +16,8 @@ from toolalpaca.schema import Function, ReplyError, Tool
 
 def tool_of(api: dict[str, Any], taken: set[str], notes: Counter[str]) -> Tool:
     """The tool of an API; its id is none of `taken`, and is added to them."""
-    name, category = text_of(api["Name"]), text_of(api.get("Category", ""))
+    name = text_of(api["Name"] if "Name" in api else api["API"])
+    category = text_of(api.get("Category", ""))
     if not name.strip():
         notes["APIs without a name"] += 1
     base = "-".join(slug(part) for part in (category, name) if part.strip()) or "tool"
