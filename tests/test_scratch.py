@@ -1,5 +1,7 @@
 """A model from nothing: its tokenizer, its first weights, and the trainer's short way."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,17 @@ def test_an_unknown_word_has_the_same_pieces_wherever_it_stands(tokenizer):
     assert tokenizer.unk_token_id is None or tokenizer.unk_token_id not in tokenizer.encode(
         "\0‖#☃ " + "=" * 500
     )
+
+
+def test_another_process_makes_the_same_tokenizer():
+    """Ties between pieces fall differently with every hash seed where a hash map decides them."""
+    code = (
+        "from toolalpaca.training.tokenizer import train_tokenizer\n"
+        f"texts = {[f'{v} {n}{o} {o[::-1]}' for v in VERBS for n in NOUNS for o in NOUNS]}\n"
+        "print(train_tokenizer(texts, 60).backend_tokenizer.to_str())"
+    )
+    made = {subprocess.check_output([sys.executable, "-c", code]) for _ in range(4)}
+    assert len(made) == 1
 
 
 def test_a_prepared_model_looks_behind_what_it_has_seen_before(tokenizer):

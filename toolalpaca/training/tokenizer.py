@@ -96,18 +96,21 @@ def _labels() -> list[str]:
 
 
 def _word_pieces(texts: Sequence[str], count: int) -> tuple[list[str], list[str]]:
-    """Lower-case pieces that begin words, and those that go on."""
+    """Lower-case pieces that begin words, and those that go on.
+
+    A word's first letter is written as a capital here, so that it is another symbol than the same letter
+    within a word. WordPieceTrainer would mark pieces itself, but numbers them in the order of a hash map:
+    ties fall differently in every process.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     counts = Counter(word.lower() for text in texts for word in WORD.findall(text))
-    learner = Tokenizer(models.WordPiece(unk_token=PAD, continuing_subword_prefix=REST))
+    learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=count, special_tokens=[PAD], continuing_subword_prefix=REST, show_progress=False
-    )
-    repeated = (" ".join([word] * (1 + int(n**MUTED))) for word, n in sorted(counts.items()))
+    trainer = trainers.BpeTrainer(vocab_size=count, show_progress=False)
+    repeated = (" ".join([word.title()] * (1 + int(n**MUTED))) for word, n in sorted(counts.items()))
     learner.train_from_iterator(repeated, trainer)
-    pieces = sorted(learner.get_vocab().keys() - {PAD})
+    pieces = sorted(learner.get_vocab())
     # Every letter can begin a word, also where no word of the corpus begins so
-    starts = sorted({*string.ascii_lowercase, *(piece for piece in pieces if not piece.startswith(REST))})
-    return starts, [piece for piece in pieces if piece.startswith(REST)]
+    starts = {*string.ascii_lowercase, *(piece.lower() for piece in pieces if piece[0].isupper())}
+    return sorted(starts), [REST + piece for piece in pieces if piece[0].islower()]
