@@ -51,12 +51,13 @@ class Known:
     handed: frozenset[str] = frozenset()
 
     def returned(self, value: Any) -> bool:
-        """Whether an earlier response holds the value, and did before any call used it."""
+        """Whether an earlier response holds the value, and not as the echo of one that a call made up."""
         if isinstance(value, dict | list):
             return all(self.returned(v) for v in (value.values() if isinstance(value, dict) else value))
-        for call, known in self.before:
-            if any(same(value, used) for used in scalars(call.arguments)):
-                return known.responses.hold(value)
+        if not self.instruction.hold(value):
+            for call, known in self.before:
+                if any(same(value, used) for used in scalars(call.arguments)):
+                    return known.responses.hold(value)
         return self.responses.hold(value)
 
     def read(self, value: Any) -> bool:

@@ -35,7 +35,9 @@ def finds(gold: str, given: str, stated: Sources, contrast: bool = False) -> boo
     if wanted <= said:
         return stated.share(" ".join(said)) >= HALF
     added = said - wanted
-    if len(gold.split()) < 2 or shared < HALF or (contrast and added and shared == HALF):
+    if len(gold.split()) < 2 or min(shared, len(wanted & said) / len(wanted)) < HALF:
+        return False
+    if contrast and added and shared == HALF:
         return False
     return added <= stated.word_set or (bool(_named(gold)) and _named(gold) <= said and shared > HALF)
 

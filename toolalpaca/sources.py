@@ -11,6 +11,7 @@ from toolalpaca.codes import stands_for
 from toolalpaca.values import (
     EMPTY,
     MAX_TEXT,
+    STOP_WORDS,
     as_text,
     content,
     dates,
@@ -135,8 +136,9 @@ class Sources:
         if not re.fullmatch(r"[A-Z]{2,4}", code):
             return []
         raw = re.findall(r"[^\W\d_]+", self.text)
-        spans = (" ".join(raw[i : i + n]) for n in (1, 2, 3) for i in range(len(raw) - n + 1))
-        return [span for span in spans if stands_for(code, span)]
+        spans = (raw[i : i + n] for n in (1, 2, 3) for i in range(len(raw) - n + 1))
+        named = (" ".join(s) for s in spans if not STOP_WORDS & {s[0].lower(), s[-1].lower()})
+        return [name for name in named if stands_for(code, name)]
 
     def means(self, code: str, description: str) -> bool:
         """Whether a description explains a code of one or two letters or digits by a word that stands here,
