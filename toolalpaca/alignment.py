@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from toolalpaca.evidence import HELPERS, Call, Known
-from toolalpaca.gold import GoldCall, refs
+from toolalpaca.gold import GoldCall, NotGiven, Ref, is_open, refs
 from toolalpaca.matching import mismatches
 from toolalpaca.mismatch import Mismatch
 from toolalpaca.schema import Function
@@ -46,10 +46,10 @@ def align(
     }
     candidates = {
         g: sorted(
-            (c for c in range(len(calls)) if wrong.get((g, c)) == [] and not calls[c].refused),
+            (c for c in range(len(calls)) if wrong.get((g, c)) == [] and _taken(step, calls[c])),
             key=lambda c: (calls[c].failed, c),
         )
-        for g in range(len(gold))
+        for g, step in enumerate(gold)
     }
     _drop_repeats(gold, calls, candidates)
     owner = _assign(gold, candidates)
@@ -78,6 +78,18 @@ def align(
                     near, key=lambda pair: (calls[pair[0]].refused, len(pair[1]), -pair[0])
                 )
     return found
+
+
+def _taken(step: GoldCall, call: Call) -> bool:
+    """Whether the tool took the call; one that refuses the gold's own values refuses nothing of the
+    assistant's."""
+    return not call.refused or all(
+        name in call.arguments
+        if isinstance(value, Ref | NotGiven) or is_open(value)
+        else call.arguments.get(name) == value
+        for name, value in step.arguments.items()
+        if not isinstance(value, NotGiven) or value.withheld
+    )
 
 
 def _same_helper(step: GoldCall, call: Call) -> bool:

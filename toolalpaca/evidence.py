@@ -60,6 +60,11 @@ class Known:
                     return known.responses.hold(value)
         return self.responses.hold(value)
 
+    def told(self, value: Any) -> bool:
+        """Whether the user said the value when asked."""
+        asked = [call.response for call, _ in self.before if call.function == ASK]
+        return bool(asked) and Sources(*asked).hold(value)
+
     def read(self, value: Any) -> bool:
         """Whether the value stands in the instruction or in an earlier response."""
         if isinstance(value, dict | list):

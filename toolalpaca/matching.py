@@ -94,8 +94,11 @@ class Slot:
         return self.parameter.name
 
     def compare(self, gold: Any, given: Any) -> list[Mismatch]:
-        """What is wrong with the given value; nothing when it will do, as it is or decoded from a URL."""
+        """What is wrong with the given value; nothing when it will do, as it is or decoded from a URL, or
+        when the user named it on being asked, who knows better than the instruction."""
         wrong = self._compare(gold, given)
+        if wrong and given not in EMPTY and self.known.told(given):
+            wrong = self.plausible(given)
         encoded = wrong and isinstance(given, str) and ENCODED.search(given)
         return wrong and (self._compare(gold, unquote_plus(given)) if encoded else wrong)
 
@@ -153,9 +156,7 @@ class Slot:
 
     def _left_out(self, gold: Any) -> list[Mismatch]:
         if not isinstance(gold, Ref | Open) and not is_open(gold):
-            named = bool(words(self.name)) and self.known.instruction.says(self.name)
-            paged = is_kind(self.parameter, PAGING)
-            needed = self.parameter.required or names_one_thing(self.parameter) or (named and not paged)
+            needed = self.parameter.required or names_one_thing(self.parameter)
             if not needed and not self.fixed(gold):
                 return []
             # The same words under another name: "12 Main St, Apt 4" holds the second address line.
@@ -177,10 +178,14 @@ class Slot:
         return [] if fits else [illusory(self.name, given)]
 
     def _object(self, gold: dict[str, Any], given: Any) -> list[Mismatch]:
+        # {"permissionName": "edit"} and "edit" say what {"permissionId": "edit_content"} does
+        names = [v for v in scalars(gold) if isinstance(v, str) and not is_strict(v, self.parameter)]
+        texts = list(map(as_text, scalars(given)))
+        named = texts and all(any(overlap(name, text) >= LOOSE for name in names) for text in texts)
+        if named and self.known.read(given):
+            return []
         if not isinstance(given, dict):
-            text = as_text(given)
-            named = any(same(v, given) or overlap(as_text(v), text) >= LOOSE for v in scalars(gold))
-            return [] if named and self.known.read(given) else [differs(self.name, gold, given)]
+            return [differs(self.name, gold, given)]
         found = []
         properties = self.parameter.schema.get("properties") or {}
         for key, wanted in gold.items():
@@ -216,12 +221,12 @@ class Slot:
             return [illusory(self.name, given)] if made_up else []
         if isinstance(given, dict | list) and len(given) == 1:
             return self.compare(gold, next(iter(given.values() if isinstance(given, dict) else given)))
-        if isinstance(given, dict | list):
-            return [differs(self.name, gold, given)]
         if wrong_type(gold, parameter) or self._refused(gold):
             return self.plausible(given)  # the tool does not take the gold itself: what it takes will do
         if len(listed(gold)) > 1 and not is_kind(parameter, PROSE):  # a sentence may have a comma
             return self._list(listed(gold), given)
+        if isinstance(given, dict | list):
+            return [differs(self.name, gold, given)]
         if not self.fixed(gold):
             return self._unfixed(gold, given)
         if self._near(gold, given):
@@ -268,6 +273,8 @@ class Slot:
     def _unfixed(self, gold: Any, given: Any) -> list[Mismatch]:
         if is_date(gold):
             return self._day(Open("date"), given)
+        if self.parameter.required and names_one_thing(self.parameter) and is_strict(gold, self.parameter):
+            return [] if self.known.returned(given) else [differs(self.name, gold, given)]
         if is_kind(self.parameter, SEARCH) and not self.known.read(given):
             text = as_text(given)
             related = overlap(as_text(gold), text) > 0 or self.known.instruction.share(text) >= LOOSE

@@ -43,6 +43,7 @@ CALL = re.compile(r"^(\d+)\. (Function: ?|Final Response: ?)", re.MULTILINE)
 PARAMETERS = re.compile(r"^Parameters: ?", re.MULTILINE)
 RETURNS = re.compile(r"^Ret(?:ru|ur)ns: ?", re.MULTILINE)  # the published files misspell it
 BRACKETS = re.compile(r"[{\[].*[}\]]", re.DOTALL)
+NO_INPUT = ("none", "null", "n/a")  # what models write where a function takes nothing
 NOT_READ = "Invalid JSON format"  # how the original tools answered an input that they could not read
 ENUM = re.compile(r"One of: \[([^\]]*)\]")
 TYPE = re.compile(r"^(?:Required\. )?(string|integer|number|boolean|object|array)\b", re.IGNORECASE)
@@ -260,8 +261,10 @@ def read_input(text: str, response: str = "") -> str:
     The text itself where nothing can be read, or where the tool's response says that it could not.
     """
     inside = BRACKETS.search(text)
-    if not inside or response.startswith(NOT_READ):
+    if response.startswith(NOT_READ):
         return text
+    if not inside:
+        return "{}" if text.strip().lower() in NO_INPUT else text
     for load in (json.loads, ast.literal_eval):
         try:
             return dumps(load(inside[0]))
