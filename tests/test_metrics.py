@@ -164,6 +164,49 @@ def test_a_judged_file_in_other_forms(tmp_path):
 @pytest.mark.parametrize(
     "form",
     [
+        lambda entries: [entry | {"tool": "People"} for entry in entries],
+        lambda entries: [{"People": entries}, {"statistics": {"num": 2}}],
+        lambda entries: [{"Name": "People", "results": entries}],
+    ],
+)
+def test_a_list_of_judged_entries(tmp_path, form):
+    path = judged_file(tmp_path, (prompt(WRONG), "No"), ("", None))
+    entries = json.loads(path.read_text(encoding="utf-8"))["People"]
+    path.write_text(json.dumps(form(entries)), encoding="utf-8")
+    found = read(path)
+    assert [(e.tool, e.number, e.process, e.without_steps) for e in found] == [
+        ("People", 0, "No", False),
+        ("People", 1, None, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("held", "output", "verdict"),
+    [
+        ("No, a step is missing.", "", "No"),
+        ("Not correct", "", "No"),
+        (
+            "",
+            "Process Correctness: one of [Yes, No, Uncertain]\n**process correctness**: [uncertain]",
+            "Uncertain",
+        ),
+        ("", "Process: Yes\nFinal Response: No", "Yes"),
+        ("", "The process is right.", None),
+        ("Partly", "", None),
+    ],
+)
+def test_verdicts_in_other_words(tmp_path, held, output, verdict):
+    path = judged_file(tmp_path, (prompt(RIGHT), "Yes"))
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["People"][0] |= {"process_correctness": held, "output": output, "response": "No results were found."}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    (entry,) = read(path)
+    assert entry.process == verdict and entry.response == "Yes"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
         lambda e: e | {"input": e["input"][0]},
         lambda e: e | {"input": {"messages": e["input"]}},
         lambda e: e | {"input": [e["input"][0] | {"content": [{"type": "text", "text": text_in(e)}]}]},
@@ -245,3 +288,9 @@ class TestPublishedFile:
         for kept in halves:
             labels = ((e.process == "Yes", label(v) == "Yes") for e, v in pairs if e.tool in kept)
             assert agreement(labels).kappa >= 0.75, kept
+
+
+def test_no_input_in_words_is_an_empty_one():
+    assert published.read_input("None") == "{}"
+    assert published.read_input("None", "Invalid JSON format. Please ensure that it is valid.") == "None"
+    assert published.read_input("Ann") == "Ann"

@@ -549,3 +549,89 @@ def test_what_documentation_says_of_a_parameter():
 def test_a_call_of_which_no_response_is_kept_was_not_refused():
     steps = [step("searchTrains", SEARCH, ""), good()[1]]
     assert not any(f.step == 0 for f in judge(steps).findings)
+
+
+def test_a_name_that_its_own_search_returns_was_read():
+    """The tool's id says the same as the name that the instruction gave and the search used."""
+    task = Task(
+        "rail/2",
+        "rail",
+        "Tell me all about the train Night Star.",
+        [
+            GoldStep("getStation", '{"stationName": "Night Star"}'),
+            GoldStep("getBookingNote", '{"noteId": ${noteId from getStation}}'),
+        ],
+    )
+    note = Function("getBookingNote", "", "get", "/notes", [parameter("noteId", required=True)])
+    tool = Tool("rail", "Rail", "", "", "", "", "", "{}", [*FUNCTIONS, note])
+
+    def right(answer, note_id):
+        steps = [
+            step("getStation", {"stationName": "Night Star"}, answer),
+            step("getBookingNote", {"noteId": note_id}, {"text": "It has beds."}),
+        ]
+        episode = Episode("rail/2", "rail", task.instruction, "m", steps=steps, final_output="It has beds.")
+        return score(task, episode, tool).procedure
+
+    assert right({"noteId": "night-star"}, "night-star")
+    assert not right({"noteId": 77}, "night-star")
+
+
+def test_what_the_user_says_when_asked_outranks_the_instruction():
+    asked = step("getDetails", {"Question": "Which names stand in the passports?"}, "A. King and A. Turing.")
+    told = BOOK | {"passengers": ["A. King", "A. Turing"]}
+    booked = {"bookingId": "BK-7741"}
+    assert judge([good()[0], asked, step("bookTrain", told, booked)]).procedure
+    assert not judge([good()[0], step("bookTrain", told, booked)]).procedure
+    made_up = told | {"trainId": "T1111"}
+    assert not judge([good()[0], asked, step("bookTrain", made_up, booked)]).procedure
+
+
+def test_a_refusal_of_the_golds_own_values_is_no_fault():
+    """`travelClass` may be first or second, and the task's gold asks for a third."""
+    gold = '{"origin": "Leeds", "destination": "York", "travelClass": "third"}'
+    task = Task(
+        "rail/3", "rail", "Find third class trains from Leeds to York.", [GoldStep("searchTrains", gold)]
+    )
+    refusal = 'Parameter type error: "travelClass", expected one of first, second'
+
+    def right(arguments):
+        call = Step("", "searchTrains", json.dumps(arguments), refusal, error="invalid_parameter")
+        return judge([call], task=task).procedure
+
+    assert right(json.loads(gold))
+    assert not right(json.loads(gold) | {"travelClass": "3rd"})
+    assert not right({"destination": "York", "travelClass": "third"})
+
+
+def test_a_code_from_memory_is_not_the_golds():
+    """The instruction names the thing, the gold its code: that code, or one that was looked up."""
+    booking = Function("track", "", "get", "/", [parameter("tracking_code", required=True)])
+    tool = Tool("t", "T", "", "", "", "", "", "{}", [booking])
+    task = Task("t/0", "t", "Track Ann's parcel.", [GoldStep("track", '{"tracking_code": "QXZV"}')])
+
+    def right(code, *before):
+        steps = [*before, step("track", {"tracking_code": code}, {})]
+        return score(
+            task, Episode("t/0", "t", task.instruction, "m", steps=steps, final_output="."), tool
+        ).procedure
+
+    assert right("qxzv")
+    assert not right("ANN") and not right("parcel")
+    assert right("ANN", step("getDetails", {"Question": "Which code?"}, "It is ANN."))
+
+
+def test_objects_say_the_same_under_other_fields():
+    grant = Function("grant", "", "post", "/", [parameter("rights", "array")])
+    tool = Tool("t", "T", "", "", "", "", "", "{}", [grant])
+    gold = GoldStep("grant", '{"rights": [{"id": "read_files", "name": "${name}"}, {"id": "copy_files"}]}')
+    task = Task("t/0", "t", "Grant the rights to read and copy files.", [gold])
+
+    def right(*rights):
+        steps = [step("grant", {"rights": list(rights)}, {})]
+        return score(
+            task, Episode("t/0", "t", task.instruction, "m", steps=steps, final_output="."), tool
+        ).procedure
+
+    assert right("read", "copy") and right({"name": "read"}, {"name": "copy"})
+    assert not right({"name": "read"}) and not right({"name": "read"}, {"name": "erase"})

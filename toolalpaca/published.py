@@ -38,6 +38,7 @@ HEADINGS = {
     for title, words in SECTIONS.items()
 }
 PROMPT = ("input", "prompt", "messages")  # where an entry may hold what the judge got
+NAMES = ("tool", "Name", "name", "API")  # where an entry of a list may say whose it is
 ANALYSIS = re.compile(r"\n#+[ ]*Analysis\s*\Z", re.IGNORECASE)
 CALL = re.compile(r"^(\d+)\. (Function: ?|Final Response: ?)", re.MULTILINE)
 PARAMETERS = re.compile(r"^Parameters: ?", re.MULTILINE)
@@ -48,7 +49,7 @@ NOT_READ = "Invalid JSON format"  # how the original tools answered an input tha
 ENUM = re.compile(r"One of: \[([^\]]*)\]")
 TYPE = re.compile(r"^(?:Required\. )?(string|integer|number|boolean|object|array)\b", re.IGNORECASE)
 VERDICTS = ("Yes", "No", "Uncertain")
-WORDS = {"true": "Yes", "correct": "Yes", "false": "No", "incorrect": "No"}
+WORDS = {"true": "Yes", "correct": "Yes", "false": "No", "incorrect": "No", "not": "No"}
 
 
 @dataclass
@@ -87,6 +88,8 @@ def read_judged(path: str | Path) -> dict[str, list[Judged]]:
         ToolAlpacaError: the file is missing, is no judged file, or none of its prompts can be read.
     """
     data, stem = load_json(path), Path(path).stem
+    if isinstance(data, list) and all(isinstance(item, dict) for item in data):
+        data = _by_tool(data, stem)
     expected = f"{path} is no judged file: expected an object of tool name -> list of entries"
     if not isinstance(data, dict):
         raise ToolAlpacaError(f"{expected}, got {type(data).__name__}")
@@ -114,6 +117,18 @@ def read_judged(path: str | Path) -> dict[str, list[Judged]]:
         raise ToolAlpacaError(f"{path}: {problems[0]}")
     if not entries:
         raise ToolAlpacaError(f"{expected}; it holds no entry")
+    return found
+
+
+def _by_tool(items: list[dict[str, Any]], stem: str) -> dict[str, Any]:
+    """A list of entries, or of objects that each hold a tool's, as an object of tool name -> entries."""
+    found: dict[str, Any] = {}
+    for item in items:
+        name = next((item[key] for key in NAMES if isinstance(item.get(key), str)), "")
+        lists = {key: value for key, value in item.items() if isinstance(value, list)}
+        is_entry = "id" in item or any(key in item for key in PROMPT)
+        for key, entries in ({stem: [item]} if is_entry else lists).items():
+            found.setdefault(name or key, []).extend(entries)
     return found
 
 
@@ -190,17 +205,22 @@ def _judged(name: str, position: int, entry: dict[str, Any], model: str) -> Judg
 def _verdict(entry: dict[str, Any], part: str) -> str | None:
     """A verdict as the entry holds it, else as the judge wrote it."""
     short = part.removeprefix("final_")
-    held = (entry.get(key) for key in (f"{part}_correctness", f"{short}_correctness", part, short))
+    held = [entry.get(f"{name}_correctness") for name in (part, short)]
+    # under a bare name may stand the answer itself, which may start with "No"
+    held += [
+        entry[name] for name in (part, short) if len(str(entry.get(name)).split()) == 1 and name in entry
+    ]
     found = next((word for word in map(_word, held) if word), None)
     if found is None and any(entry.get(key) for key in PROMPT):
-        label = rf"\b{part.replace('_', ' ')} correctness\W+(\w+)"
+        label = rf"\b{part.replace('_', ' ')}(?: correctness\W+|\W*:\W*)(\w+)"
         written = re.findall(label, str(entry.get("output", "")), re.IGNORECASE)
-        found = _word(written[-1]) if written else None
+        found = next((word for word in map(_word, reversed(written)) if word), None)
     return found
 
 
 def _word(value: Any) -> str | None:
-    word = str(value).strip(" \t\r\n.*_\"'").lower()
+    first = re.search(r"[^\W_]+", str(value))
+    word = first[0].lower() if first else ""
     word = WORDS.get(word, word.capitalize())
     return word if word in VERDICTS else None
 
