@@ -635,3 +635,24 @@ def test_objects_say_the_same_under_other_fields():
 
     assert right("read", "copy") and right({"name": "read"}, {"name": "copy"})
     assert not right({"name": "read"}) and not right({"name": "read"}, {"name": "erase"})
+
+
+def test_what_the_user_leaves_open_when_asked_is_the_assistants_choice():
+    task = Task(
+        "rail/4",
+        "rail",
+        "Find a train from Leeds to York in the class that I like and see to my booking.",
+        [
+            GoldStep("getDetails", '{"Question": "Which class, and which booking?"}'),
+            GoldStep(
+                "searchTrains",
+                '{"origin": "Leeds", "destination": "York", "travelClass": ${class from getDetails}}',
+            ),
+            GoldStep("getBooking", '{"bookingId": ${bookingId from getDetails}}'),
+        ],
+    )
+    asked = step("getDetails", {"Question": "Class? Booking?"}, "Whatever is comfortable; booking 88.", 0)
+    search = step("searchTrains", {"origin": "Leeds", "destination": "York", "travelClass": "first"}, TRAINS)
+    assert judge([asked, search, step("getBooking", {"bookingId": 88}, {})], task=task).procedure
+    assert not judge([search, asked, step("getBooking", {"bookingId": 88}, {})], task=task).procedure
+    assert not judge([asked, search, step("getBooking", {"bookingId": 89}, {})], task=task).procedure

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from toolalpaca.codes import is_public, priced_in, stands_for
-from toolalpaca.evidence import Call, Known, scalars
+from toolalpaca.evidence import ASK, Call, Known, scalars
 from toolalpaca.gold import GoldCall, NotGiven, Open, Ref, is_open
 from toolalpaca.kinds import (
     DAYS,
@@ -111,7 +111,7 @@ class Slot:
             day = isinstance(gold, Open) and DAYS & set(words(gold.hint))
             return self._day(gold, given) if day else self.plausible(given)
         if isinstance(gold, Ref):
-            return self._from_earlier(given)
+            return self._from_earlier(gold, given)
         if isinstance(gold, dict):
             return self._object(gold, given)
         return self._list(gold, given) if isinstance(gold, list) else self._scalar(gold, given)
@@ -166,7 +166,7 @@ class Slot:
                 return []
         return [absent(self.name, gold)]
 
-    def _from_earlier(self, given: Any) -> list[Mismatch]:
+    def _from_earlier(self, gold: Ref, given: Any) -> list[Mismatch]:
         expected = wrong_type(given, self.parameter)
         if expected:
             return [differs(self.name, Open(expected), given)]
@@ -174,7 +174,9 @@ class Slot:
         if is_kind(self.parameter, DAYS) and not (is_date(given) or number(given) is not None):
             return [differs(self.name, Open("a date"), given)]
         names = names_one_thing(self.parameter)
-        fits = self.known.returned(given) or (not names and self.known.read(given))
+        # Of the rest, what the user was asked for may come in other words, or be left to the assistant.
+        asked = gold.source == ASK and any(call.function == ASK for call, _ in self.known.before)
+        fits = self.known.returned(given) or (not names and (asked or self.known.read(given)))
         return [] if fits else [illusory(self.name, given)]
 
     def _object(self, gold: dict[str, Any], given: Any) -> list[Mismatch]:
