@@ -80,7 +80,7 @@ def function_of(operation: Operation) -> Function:
         path=operation.path,
         parameters=parameters,
         documentation=f"{full}\n{output_of(operation)}",
-        signature=signature_of(operation.name, operation.description, parameters),
+        signature=signature_of(operation.name, parameters),
     )
 
 
@@ -105,14 +105,12 @@ def describe(parameter: Parameter) -> str:
     return ". ".join(parts) + "."
 
 
-def signature_of(name: str, description: str, parameters: list[Parameter]) -> str:
-    """A function in one line: `Find pets by city: findPets(city, kind?: cat|dog, age?: integer, on?: date)`.
+def signature_of(name: str, parameters: list[Parameter]) -> str:
+    """A function in one line: `findPets(city, kind?: cat|dog, age?: integer, on?: date)`.
 
-    For models with little context, and from nothing: what a function does stands before its name, so that
-    the name follows from the words of the request by repetition. A parameter without a type is a string.
+    For models with little context: names say what things are. A parameter without a type is a string.
     """
-    told = f"{description.rstrip('.')}: " if description else ""
-    return f"{told}{name}({', '.join(map(_brief, parameters))})"
+    return f"{name}({', '.join(map(_brief, parameters))})"
 
 
 def _brief(parameter: Parameter) -> str:

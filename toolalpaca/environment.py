@@ -37,7 +37,7 @@ def _builtin(name: str, description: str, output: str, **parameters: str) -> Fun
         path="",
         parameters=given,
         documentation=f"{name}: {description}\nParameters: {dumps(inputs)}\nOutput: {output}",
-        signature=signature_of(name, description, given),
+        signature=signature_of(name, given),
     )
 
 

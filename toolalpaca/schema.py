@@ -88,7 +88,7 @@ class Function:
     path: str
     parameters: list[Parameter] = field(default_factory=list)
     documentation: str = ""  # natural language, output structure included
-    signature: str = ""  # one line: description, name, parameters
+    signature: str = ""  # one line: name and parameters
 
 
 @dataclass

@@ -14,7 +14,7 @@ from toolalpaca.offline import planner
 from toolalpaca.offline.planner import Call, From
 from toolalpaca.offline.reading import Doc, Leaf, read
 from toolalpaca.offline.saying import Result, answer, failure_answer, unfit_answer
-from toolalpaca.offline.vocabulary import words
+from toolalpaca.offline.vocabulary import singular, words
 from toolalpaca.react import STYLES, Action, Style, parse, render_action, render_answer
 from toolalpaca.schema import ReplyError
 
@@ -254,10 +254,10 @@ def _thought(rng: random.Random, call: Call, done: int, calls: list[Call], state
 
 
 def _purpose(doc: Doc) -> str:
-    """What a function does, in the words of its description."""
-    text = (
-        doc.description.split(". ")[0].rstrip(".") or f"{doc.verb} {doc.object}".strip() or f"call {doc.name}"
-    )
+    """What a function does, in the words of its name, or of its description where that says too little."""
+    if doc.family and doc.object and doc.family != "subscribe":
+        return f"{doc.verb} {'the ' if singular(doc.object) == doc.object else ''}{doc.object}"
+    text = doc.description.split(". ")[0].rstrip(".") or doc.verb or f"call {doc.name}"
     words_ = text.split()
     short = " ".join(words_[:14])
     return short[0].lower() + short[1:] if short[1:2].islower() or " " in short[:2] else short

@@ -15,7 +15,7 @@ TRANSFERS = {
     "from": "from", "origin": "from", "source": "from", "to": "to", "destination": "to", "target": "to",
 }  # fmt: skip
 HEAD = re.compile(r"^([A-Za-z0-9_.-]{1,64}):[ \t]?(.*)\n+Parameters:[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
-SIGNATURE = re.compile(r"^(?:(.+): )?([A-Za-z0-9_.-]{1,64})\((.*)\)$", re.MULTILINE)
+SIGNATURE = re.compile(r"^([A-Za-z0-9_.-]{1,64})\((.*)\)$", re.MULTILINE)
 STRUCTURE = re.compile(r"^\s*- Structure:\s*(.*)$", re.MULTILINE)
 
 
@@ -133,8 +133,7 @@ def read(documentation: str) -> tuple[Doc, ...]:
     heads = list(HEAD.finditer(documentation))
     if not heads:
         return tuple(
-            _doc(line[2], line[1] or "", _spelled_out(line[3]), "")
-            for line in SIGNATURE.finditer(documentation)
+            _doc(line[1], "", _spelled_out(line[2]), "") for line in SIGNATURE.finditer(documentation)
         )
     found = []
     for index, head in enumerate(heads):
