@@ -23,8 +23,27 @@ PROMISED = 4.0
 TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"
 
 
+def prompts(count: int, seed: int) -> list[Prompt]:
+    """What a small student reads first: a tool of five functions, of about 150 tokens, and an instruction."""
+    chance = random.Random(seed)
+    words = [
+        "".join(chance.choices("bdfglmnprst", k=2)) + chance.choice(("a", "ero", "ing")) for _ in range(400)
+    ]
+    made = []
+    for _ in range(count):
+        names = [chance.choice(("find", "get", "add")) + chance.choice(words).title() for _ in range(5)]
+        signatures = [
+            "{}({}, {}: {}|{}|{}, {}?: integer, {}?: {}|{}, {}?)".format(name, *chance.choices(words, k=10))
+            for name in names
+        ]
+        asked = " ".join(chance.choices(words, k=chance.randrange(10, 30)))
+        variables = {"documentation": "\n".join(signatures), "functions": names, "instruction": asked}
+        made.append(Prompt("student", {**variables, "detail": "compact"}))
+    return made
+
+
 def make_checkpoint(folder: Path) -> None:
-    """A random Llama with a byte-level tokenizer trained on nothing in particular."""
+    """A random Llama with a byte-level tokenizer trained on such prompts."""
     import torch
     import transformers
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -32,11 +51,10 @@ def make_checkpoint(folder: Path) -> None:
     words = Tokenizer(models.BPE())
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words.decoder = decoders.ByteLevel()
-    chance = random.Random(0)
-    lines = [" ".join("".join(chance.choices("abcdefghij", k=4)) for _ in range(30)) for _ in range(400)]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=2048, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
-    words.train_from_iterator(lines, trainer)
+    texts = (message["content"] for prompt in prompts(500, seed=0) for message in prompt.messages)
+    words.train_from_iterator(texts, trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=words, bos_token="<s>", eos_token="</s>"
     )
@@ -73,11 +91,7 @@ def main() -> int:
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--new_tokens", type=int, default=60)
     args = parser.parse_args()
-    chance = random.Random(1)
-    asked = []
-    for _ in range(args.prompts):  # a documentation of about 150 tokens, then an instruction
-        text = " ".join("".join(chance.choices("abcdefghij", k=4)) for _ in range(chance.randrange(40, 80)))
-        asked.append(Prompt("retrieval", {"question": text[:60], "text": text}))
+    asked = prompts(args.prompts, seed=1)
     with tempfile.TemporaryDirectory() as folder:
         if not args.checkpoint:
             make_checkpoint(Path(folder))

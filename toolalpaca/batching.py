@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from toolalpaca.kv_cache import KEPT_BYTES, Conversations, KeysValues, RoomyLayer, stack
+from toolalpaca.kv_cache import KEPT_BYTES, Conversations, KeysValues, RoomyLayer, close_up, stack
 from toolalpaca.models import ModelFailure
 
 TAIL = 24  # tokens decoded to look for a stop text, beyond its own length
@@ -106,15 +107,14 @@ class Decoder:
             return
         before = len(self._rows)
         self._rows = self._rows + new  # before the prefill, so that a failure reaches them
-        # A row of which much is known already must not wait for one of which everything is to be computed
+        # Rows of which about as much is known go together: what one lacks of another's is padding
         known = [self._earlier.longest(row.ids) for row in new]
-        order = sorted(range(len(new)), key=lambda i: known[i][0] > 0)
+        order = sorted(range(len(new)), key=lambda i: known[i][0])
         self._rows[before:] = [new[i] for i in order]
-        first = sum(shared == 0 for shared, _ in known)
         tokens: list[int] = []
-        for group in (order[:first], order[first:]):
-            if group:
-                tokens += self._prefill([new[i] for i in group], [known[i] for i in group])
+        for _, alike in itertools.groupby(order, key=lambda i: known[i][0].bit_length()):
+            group = list(alike)
+            tokens += self._prefill([new[i] for i in group], [known[i] for i in group])
         self._settle(tokens, before)
 
     def _prefill(self, new: list[_Row], known: list[tuple[int, KeysValues]]) -> list[int]:
@@ -150,6 +150,8 @@ class Decoder:
             logits_to_keep=1,
         ).logits[:, -1]
         fed = self._choose(logits, new)
+        if past:
+            mask = close_up(mask, cache)
         if self._cache is None:
             self._mask, self._cache, self._next = mask, cache, fed
         else:

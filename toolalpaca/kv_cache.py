@@ -100,6 +100,18 @@ def _bytes(layers: KeysValues) -> int:
     return sum(part.numel() * part.element_size() for layer in layers for part in layer)
 
 
+def close_up(mask: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+    """Move a batch's tokens to the right end of their rows, so that all padding is on the left; the mask."""
+    counts = mask.sum(1)
+    width = int(counts.max())
+    # Stable: tokens keep their order, and padding stands before them
+    order = mask.argsort(dim=1, stable=True)[:, -width:]  # (rows, width)
+    for layer in cache.layers:
+        index = order[:, None, :, None].expand(-1, layer.keys.shape[1], -1, layer.keys.shape[3])
+        layer.keys, layer.values = layer.keys.gather(2, index), layer.values.gather(2, index)
+    return mask.gather(1, order)
+
+
 def stack(
     mask: torch.Tensor, cache: DynamicCache, new_mask: torch.Tensor, new_cache: DynamicCache
 ) -> tuple[torch.Tensor, DynamicCache]:
