@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from toolalpaca import react
 from toolalpaca.apis import Api, read_apis
 from toolalpaca.environment import BUILTINS
-from toolalpaca.executors import LlmExecutor
+from toolalpaca.executors import LlmExecutor, Response
 from toolalpaca.filters import MAX_STEPS
 from toolalpaca.instructing import DEFAULT_SCENARIOS, Instructor, parse_scenarios
 from toolalpaca.offline import OfflineModel, asking, fields, generation, mistakes, planner
@@ -540,6 +540,26 @@ def test_the_teacher_answers_as_student_in_both_details_and_styles():
                 assert isinstance(action, react.Action), text
                 assert action.function == asked.calls[0].doc.name
                 build_request(tool.openapi, action.function, react.parse_input(action.input))
+
+
+def test_a_success_without_content_is_a_success():
+    model = OfflineModel(malformed_rate=0)
+    write = Instructor(model, parse_scenarios("ordinary=1"), per_tool=4)
+    tool = toolset()[0]
+    row = asyncio.run(write(json.loads(json.dumps(vars(tool), default=vars))))[0]
+
+    class NoContent:
+        name = "no content"
+
+        async def execute(self, call):
+            return Response(204, "")
+
+    act = Simulator(Tools([tool]), model, model, NoContent(), builtins=list(BUILTINS))
+    row.pop("filter")
+    made = asyncio.run(act(row))
+    calls = [step["function"] for step in made["steps"] if step["status"]]
+    assert calls and len(calls) == len(set(calls)), made["steps"]
+    assert "could not" not in made["final_output"] and "not answer" not in made["final_output"]
 
 
 def test_the_corpus_has_the_shape_of_table_1():
