@@ -137,6 +137,17 @@ def test_an_unknown_category_borrows_its_subject_from_name_and_description():
     assert re.search("kombucha|brewing|brewer|ferment|axolotl|log", names)
 
 
+@pytest.mark.parametrize("info", ["hi", {"title": "T", "description": ["x"]}, None])
+def test_a_specification_with_an_odd_info_becomes_a_tool_that_answers(info):
+    paths = {"/x": {"get": {"operationId": "getX", "responses": {"200": {"description": "ok"}}}}}
+    text = json.dumps({"openapi": "3.0.0", "info": info, "paths": paths})
+    api = Api("x", "X", "Weather", "", "Weather of places", openapi=text)
+    row = asyncio.run(Toolsmith(OfflineModel(malformed_rate=0))({"api": vars(api), "variant": 1}))
+    request = build_request(text, "getX", {}).to_row()
+    assert row["introduction"]
+    assert schema_response(text, "getX", request, [], "ordinary", 0)[0] == 200
+
+
 def test_variants_of_an_api_are_different_tools():
     smith = Toolsmith(OfflineModel(malformed_rate=0))
     api = vars(apis(1)[0])
