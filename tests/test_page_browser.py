@@ -78,6 +78,15 @@ def test_the_page_fits_and_complains_of_nothing(browser, page, size):
     assert errors(browser) == []
 
 
+def test_a_table_wider_than_the_screen_says_so(browser, page):
+    for size, wide in ((DESKTOP, False), (PHONE, True)):
+        open_page(browser, page, size)
+        browser.find_element("id", "show-tables").click()
+        cues = browser.find_elements("css selector", "#tables .cue")
+        time.sleep(0.3)
+        assert any(cue.is_displayed() for cue in cues) == wide
+
+
 def test_filters_narrow_the_list_by_model_tool_and_error(browser, page):
     open_page(browser, page)
     verdicts = [json.loads(line) for line in (page.parent / "poor" / "verdicts.jsonl").open()]
@@ -117,6 +126,8 @@ def test_an_error_is_marked_at_its_step_with_the_gold_beside_it(browser, page):
 def test_two_models_stand_side_by_side_on_one_task(browser, page):
     open_page(browser, page)
     select(browser, "model", "hf/poor")
+    offered = browser.find_elements("css selector", "#compare option:not([hidden])")
+    assert [option.get_attribute("textContent") for option in offered] == ["None", "openai/good"]
     select(browser, "compare", "openai/good")
     left, right = attempts(browser)
     assert left.text.startswith("hf/poor") and right.text.startswith("openai/good")
