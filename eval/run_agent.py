@@ -4,8 +4,9 @@
     python eval/run_agent.py --model openai/gpt-4o --tasks eval_simulated.json --style tools --out runs/gpt
 
 --tasks takes a built dataset, a run folder that holds one, an evaluation run, a tasks.jsonl with its
-toolset.jsonl beside it, or the original project's evaluation files. Writes RUN/tasks.jsonl, RUN/toolset.jsonl and RUN/episodes.jsonl. An episode whose
-endpoint failed is there with the outcome `model_failed`; `--retry_failed` runs those again.
+toolset.jsonl beside it, or the original project's evaluation files. Writes RUN/tasks.jsonl,
+RUN/toolset.jsonl and RUN/episodes.jsonl. An episode whose endpoint failed is there with the outcome
+`model_failed`; `--retry_failed` runs those again.
 """
 
 from pathlib import Path

@@ -17,7 +17,7 @@ from toolalpaca.evaluations import load_evaluations
 from toolalpaca.page import write_page
 from toolalpaca.report import write_report
 from toolalpaca.review import draw_sample, load_reviews, review_page
-from toolalpaca.schema import Episode, Finding, Instance, Outcome, Step, Verdict, to_row
+from toolalpaca.schema import Episode, Finding, GoldStep, Instance, Outcome, Step, Verdict, to_row
 
 __all__ = ["browser"]  # a fixture of this file
 ROOT = Path(__file__).parents[1]
@@ -179,6 +179,27 @@ def test_on_a_phone_the_list_and_the_episode_take_turns(browser, page):
     assert gold["y"] >= did["y"] + did["height"]
     browser.find_element("id", "back").click()
     assert listed.is_displayed() and not detail.is_displayed()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_samples_are_told_apart_and_gold_names_stay_whole(browser, tmp_path, size):
+    (task,) = tasks(1)
+    task.gold = [GoldStep("find", json.dumps({"organizationIdentifier": "a" * 90, "x" * 60: "far"}))]
+    episodes = [
+        Episode(task.task_id, task.tool_id, task.instruction, "m", sample=i, steps=[Step("", "", "", "")])
+        for i in range(2)
+    ]
+    verdicts = [Verdict(task.task_id, "m", i, procedure=False, overall=False) for i in range(2)]
+    write_run(tmp_path / "run", [task], [tool(0)], episodes, verdicts)
+    write_page(tmp_path / "index.html", load_evaluations([str(tmp_path / "run")]), [])
+    open_page(browser, tmp_path / "index.html", size)
+    browser.execute_script("document.querySelectorAll('.item')[1].click()")
+    (attempt,) = attempts(browser)
+    assert attempt.text.startswith("m #1") and "This step calls no function." in attempt.text
+    name = browser.find_element("css selector", ".gold td:first-child")
+    lines = "const r = new Range(); r.selectNodeContents(arguments[0]); return r.getClientRects().length"
+    assert name.text == "organizationIdentifier" and browser.execute_script(lines, name) == 1
+    assert not overflows(browser)
 
 
 @pytest.fixture(scope="module")
