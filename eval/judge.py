@@ -11,10 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 from toolalpaca import cli, judge
-from toolalpaca.files import read_jsonl
+from toolalpaca.evaluations import read_episodes
+from toolalpaca.files import read_jsonl, read_records
 from toolalpaca.metrics import agreement, rate
 from toolalpaca.models import ModelConfig
-from toolalpaca.schema import Episode, ToolAlpacaError, from_row
+from toolalpaca.schema import Task, Tool, ToolAlpacaError, to_row
 from toolalpaca.stage import Run
 
 
@@ -26,7 +27,9 @@ def main() -> int:
         "--votes", type=int, default=1, metavar="K", help="opinions per episode (default: 1)"
     )
     arguments.add_argument("--temperature", type=float, help="default: 0 for one vote, 1 for several")
-    arguments.add_argument("--max_tokens", type=int, default=1024, help="of a reply (default: 1024)")
+    arguments.add_argument(
+        "--max_tokens", type=cli.number(1), default=1024, help="of a reply (default: 1024)"
+    )
     arguments.add_argument(
         "--name", default="judgements", help="output file, without .jsonl (default: judgements)"
     )
@@ -38,7 +41,10 @@ def main() -> int:
         "--models", metavar="FILE", help="YAML: parameters of the role judge; overrides --judge"
     )
     arguments.add_argument(
-        "--max_cost", type=float, metavar="USD", help="stop cleanly before spending more than this"
+        "--max_cost",
+        type=cli.number(0, kind=float),
+        metavar="USD",
+        help="stop cleanly before spending more than this",
     )
     arguments.add_argument("--retry_failed", action="store_true", help="ask again where the endpoint failed")
     args = arguments.parse_args()
@@ -46,21 +52,23 @@ def main() -> int:
         raise ToolAlpacaError("--votes is at least 1")
     if args.judge == "offline":
         raise ToolAlpacaError("the embedded teacher is no judge: give openai/<model> or hf/<path>")
+    judge.check_name(args.name)
     temperature = args.temperature if args.temperature is not None else float(args.votes > 1)
 
     folder = Path(args.run)
-    tasks = {row["task_id"]: row for row in read_jsonl(folder / "tasks.jsonl")}
-    tools = {row["tool_id"]: row for row in read_jsonl(folder / "toolset.jsonl")}
-    episodes = [
-        row for row in read_jsonl(folder / "episodes.jsonl") if judge.judgeable(from_row(Episode, row))
-    ]
+    episodes = [episode for episode in read_episodes(folder) if judge.judgeable(episode)]
+    tasks = {task.task_id: to_row(task) for task in read_records(folder / "tasks.jsonl", Task)}
+    tools = {tool.tool_id: to_row(tool) for tool in read_records(folder / "toolset.jsonl", Tool)}
     rows = [
-        {"task": tasks[e["task_id"]], "episode": e, "tool": tools[e["tool_id"]], "votes": args.votes}
+        {"task": tasks[e.task_id], "episode": to_row(e), "tool": tools[e.tool_id], "votes": args.votes}
         for e in episodes
-        if e["task_id"] in tasks
+        if e.task_id in tasks and e.tool_id in tools
     ]
     if len(rows) < len(episodes):
-        print(f"not judged: {len(episodes) - len(rows)} episodes that are of no task in tasks.jsonl")
+        print(
+            f"not judged: {len(episodes) - len(rows)} episodes whose task or tool is not in tasks.jsonl "
+            "and toolset.jsonl"
+        )
     config = {"judge": args.judge, "temperature": temperature, "max_tokens": args.max_tokens}
     with Run.open(
         folder,

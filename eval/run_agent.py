@@ -3,9 +3,10 @@
     python eval/run_agent.py --model hf/checkpoints/tiny --tasks runs/demo/dataset --out runs/eval-tiny
     python eval/run_agent.py --model openai/gpt-4o --tasks eval_simulated.json --style tools --out runs/gpt
 
---tasks takes a built dataset, a run folder that holds one, an evaluation run, or the original project's
-evaluation files. Writes RUN/tasks.jsonl, RUN/toolset.jsonl and RUN/episodes.jsonl. An episode whose
-endpoint failed is there with the outcome `model_failed`; `--retry_failed` runs those again.
+--tasks takes a built dataset, a run folder that holds one, an evaluation run, a tasks.jsonl with its
+toolset.jsonl beside it, or the original project's evaluation files. Writes RUN/tasks.jsonl,
+RUN/toolset.jsonl and RUN/episodes.jsonl. An episode whose endpoint failed is there with the outcome
+`model_failed`; `--retry_failed` runs those again.
 """
 
 from pathlib import Path
@@ -37,7 +38,9 @@ def main() -> int:
     )
     group.add_argument("--samples", type=int, default=1, metavar="K", help="episodes per task (default: 1)")
     group.add_argument("--max_steps", type=int, default=agents.MAX_STEPS, help="(default: %(default)s)")
-    group.add_argument("--max_tokens", type=int, metavar="N", help="of one reply (default: the model's own)")
+    group.add_argument(
+        "--max_tokens", type=cli.number(1), metavar="N", help="of one reply (default: the model's own)"
+    )
     group.add_argument("--executor_model", default="offline", help="plays the API (default: offline)")
     group.add_argument("--user_model", default="offline", help="plays the user (default: offline)")
     group.add_argument(
@@ -86,10 +89,6 @@ def main() -> int:
             seed=args.seed,
             folder=run.prompts,
         )
-        # Only now that models and executor are there: a folder with these files alone is no run that resumes.
-        folder = Path(args.out)
-        write_jsonl(folder / "tasks.jsonl", map(to_row, tasks))
-        write_jsonl(folder / "toolset.jsonl", map(to_row, tools))
         summary = run.stage(
             attempts.STAGE,
             rows,
@@ -99,6 +98,9 @@ def main() -> int:
             concurrency=args.concurrency,
             calls_per_row=5,
         )
+        folder = Path(args.out)
+        write_jsonl(folder / "tasks.jsonl", map(to_row, tasks))
+        write_jsonl(folder / "toolset.jsonl", map(to_row, tools))
         output = folder / "episodes.jsonl"
         episodes = attempts.with_failures(read_jsonl(output), rows, run.ledger, student.name, args.style)
         if summary.failed:

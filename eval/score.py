@@ -12,10 +12,10 @@ our process verdict with a judge's, and `--published` recomputes a judged file's
 
 from pathlib import Path
 
-from toolalpaca import agreement, cli, goldcheck, manifest, original, published
-from toolalpaca.files import read_jsonl, write_jsonl
+from toolalpaca import agreement, cli, evaluations, goldcheck, manifest, original, published
+from toolalpaca.files import read_records, write_jsonl
 from toolalpaca.metrics import tally
-from toolalpaca.schema import Episode, Task, Tool, ToolAlpacaError, Verdict, from_row, to_row
+from toolalpaca.schema import Episode, Task, Tool, ToolAlpacaError, Verdict, to_row
 from toolalpaca.scoring import score
 
 NO_GOLD = "no gold: tasks.jsonl holds no such task"
@@ -49,9 +49,9 @@ def main() -> int:
         print_scores(tasks, tools, episodes, args.out)
     else:
         folder = Path(args.run)
-        episodes = [from_row(Episode, row) for row in read_jsonl(folder / "episodes.jsonl")]
-        tasks = [from_row(Task, row) for row in read_jsonl(folder / "tasks.jsonl")]
-        tools = [from_row(Tool, row) for row in read_jsonl(folder / "toolset.jsonl")]
+        episodes = evaluations.read_episodes(folder)
+        tasks = list(read_records(folder / "tasks.jsonl", Task))
+        tools = list(read_records(folder / "toolset.jsonl", Tool))
         print_scores(tasks, tools, episodes, folder)
     return 0
 
@@ -76,6 +76,8 @@ def print_scores(
     for problem in unsound:
         print(f"gold: {problem}")
     print(f"gold checked: {len(unsound)} problems in {len(tasks)} tasks")
+    if part := evaluations.attempted((e for e in episodes if e.task_id in task_by_id), len(task_by_id)):
+        print(f"not all of the run: {part}")
     print(f"episodes: {total.episodes}, of which without a verdict (machinery, gold): {total.machinery}")
     for kind, count in total.errors.items():
         print(f"  {kind:<17} {count}")

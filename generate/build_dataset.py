@@ -29,7 +29,7 @@ def main() -> int:
     add("--exclude", default="", metavar="FILE", help="evaluation to keep out: original JSON or tasks JSONL")
     add("--max_overlap", type=float, default=0.5, help="share of 8-grams that may be held out (default: 0.5)")
     add("--max_shard_size", default="200MB", help="of Arrow data per Parquet file (default: 200MB)")
-    add("--workers", type=int, default=2, help="processes for large runs (default: 2)")
+    add("--workers", type=cli.number(1), default=2, help="processes for large runs (default: 2)")
     add = arguments.add_argument_group("push").add_argument
     add("--push_to_hub", metavar="ORG/NAME", help="upload what changed; needs HF_TOKEN or a login")
     add("--private", action="store_true", help="the repository, when it has to be made")

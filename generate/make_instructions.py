@@ -13,7 +13,6 @@ what is asked of the model, and every later file keeps the scenario as a label.
 from pathlib import Path
 
 from toolalpaca import cli, instructing
-from toolalpaca.files import read_jsonl
 from toolalpaca.schema import ToolAlpacaError
 from toolalpaca.stage import Run
 
@@ -39,7 +38,7 @@ def main() -> int:
     shares = instructing.parse_scenarios(args.scenarios)
 
     folder = Path(args.out)
-    tools = instructing.first_tools(read_jsonl(folder / "toolset.jsonl"), args.limit)
+    tools = instructing.first_tools(folder / "toolset.jsonl", args.limit)
     with Run.open(folder, stage="instructions", config=vars(args)) as run:
         write = instructing.Instructor(
             run.model(args.model, "teacher", args.seed),

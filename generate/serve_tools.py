@@ -13,17 +13,19 @@ from __future__ import annotations
 
 from toolalpaca import cli
 from toolalpaca.executors import add_executor_arguments, make_executor
-from toolalpaca.files import read_jsonl
+from toolalpaca.files import read_records
 from toolalpaca.models import load_model
 from toolalpaca.prompts import PromptFolder
-from toolalpaca.schema import Tool, from_row
+from toolalpaca.schema import Tool
 from toolalpaca.server import ToolServer, serve
 
 
 def main() -> None:
     arguments = cli.parser(__doc__)
     arguments.add_argument("--toolset", required=True, metavar="FILE", help="toolset.jsonl of a run")
-    arguments.add_argument("--port", type=int, default=8080, help="0 takes any free port (default: 8080)")
+    arguments.add_argument(
+        "--port", type=cli.number(0, 65535), default=8080, help="0 takes any free port (default: 8080)"
+    )
     arguments.add_argument("--model", default="offline", help="plays the llm executor (default: offline)")
     arguments.add_argument("--seed", type=int, default=0, help="seed of the schema executor (default: 0)")
     arguments.add_argument(
@@ -33,7 +35,7 @@ def main() -> None:
     arguments.set_defaults(executor="schema")
     args = arguments.parse_args()
 
-    tools = [from_row(Tool, row) for row in read_jsonl(args.toolset)]
+    tools = list(read_records(args.toolset, Tool))
     folder = PromptFolder(args.prompts) if args.prompts else None
     uses_model = "llm" in (args.executor, args.on_miss if args.executor == "frozen" else "")
     model = load_model(args.model, seed=args.seed) if uses_model else None

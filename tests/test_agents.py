@@ -258,3 +258,20 @@ def test_a_recorded_file_gives_the_same_answer_on_any_day(tmp_path):
     path.write_text('{"tool_id": "t"}\n')
     with pytest.raises(ToolAlpacaError, match="record 1"):
         FrozenExecutor(path)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["Status Code: 204. Response:", "Status Code: 200. Response:", 'Status Code: 201. Response: {"a": 1}'],
+)
+def test_any_success_fits_an_operation_that_states_no_responses(reply):
+    document = json.loads(SPEC)
+    document["openapi"] = "3.1.0"
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation.pop("responses", None)
+    text = json.dumps(document)
+    tool = dataclasses.replace(TOOL, openapi=text, functions=functions_of(text))
+    environment = Environment(tool, "Find.", LlmExecutor(Scripted(reply)), Scripted(), key="k")
+    seen = asyncio.run(environment.act("searchPlants", '{"query": "fern"}'))
+    assert seen.status == parse_response(reply).status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,41 @@ paths:
       responses:
         200: {description: ok, content: {application/json: {schema: {type: object}}}}
 """
+
+
+TABLE = "| API | Description | Auth |\n|---|---|---|\n| [Cat](https://cat.example) | Cats | No |\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"## Animals\n{TABLE}\n## Index\n* [Animals](#animals)\n",
+        f"{TABLE.replace('Cat', 'Sponsor')}\n## 📑 Index\n\n## Animals\n{TABLE}",
+        "> ## Animals\n" + "".join(f"> {line}\n" for line in TABLE.splitlines()),
+    ],
+    ids=["index last", "index with an emoji", "quoted"],
+)
+def test_tables_are_found_wherever_the_index_stands_and_in_quotations(tmp_path, text):
+    assert [(api.name, api.category) for api in read_apis(write(tmp_path, "list.md", text))] == [
+        ("Cat", "Animals")
+    ]
+
+
+@pytest.mark.parametrize("junk", ["[" * 30_000, "![" * 15_000, "[a](" * 10_000, "[[a](b)" * 5_000])
+def test_a_cell_of_brackets_is_read_at_once(tmp_path, junk):
+    path = write(tmp_path, "list.md", TABLE + f"| Junk | {junk} | No |\n")
+    began = time.process_time()
+    assert [api.name for api in read_apis(path)] == ["Cat", "Junk"]
+    assert time.process_time() - began < 5
+
+
+def test_hidden_folders_hold_no_specifications(tmp_path):
+    (tmp_path / ".github" / "workflows").mkdir(parents=True)
+    write(tmp_path / ".github" / "workflows", "ci.yml", "on: push\n")
+    document = {"openapi": "3.0.0", "info": {"title": "Cats", "version": "1"}}
+    operation = {"operationId": "getX", "responses": {"200": {"description": "ok"}}}
+    write(tmp_path, "cats.json", json.dumps({**document, "paths": {"/x": {"get": operation}}}))
+    assert [api.name for api in read_apis(tmp_path)] == ["Cats"]
 
 
 def test_a_folder_of_openapi_files(tmp_path):

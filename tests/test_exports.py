@@ -175,7 +175,7 @@ def test_openai_names_stay_distinct():
     names = [t["function"]["name"] for t in row["tools"]]
     assert len(set(names)) == len(names)
     calls = [call for message in row["messages"] for call in message.get("tool_calls", [])]
-    assert calls[0]["function"]["name"] == names[0] == "a_b"
+    assert calls[0]["function"]["name"] == names[0] != "a_b" == names[1]
 
 
 def test_original_format_of_a_run_of_ours_can_be_imported(run):

@@ -393,9 +393,9 @@ def test_rows_that_are_no_instances_are_named(run, tmp_path):
     rows = list(read_jsonl(run / "instances.jsonl"))
     for change, told in [
         ({"colour": "red"}, "no field colour"),
-        ({"instruction": None}, "row 6: expected a text under 'instruction'"),
-        ({"steps": "none"}, "row 6: expected 'steps'"),
-        ({"final_output": None}, "row 6: expected a text under 'final_output'"),
+        ({"instruction": None}, "row 6: Instance.instruction should be a text, got null"),
+        ({"steps": "none"}, "row 6: Instance.steps should be a list, got a text"),
+        ({"final_output": None}, "row 6: Instance.final_output should be a text"),
     ]:
         write_jsonl(tmp_path / "instances.jsonl", [*rows[:5], rows[5] | change])
         with pytest.raises(ToolAlpacaError, match=told):

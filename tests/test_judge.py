@@ -6,8 +6,8 @@ import pytest
 from evaluation_run import DONE, GOOD, SPEC, rows, run_agent, said, script, task, write_tasks
 from scripted_endpoint import serve
 
-from toolalpaca.judge import opinion, parse_verdict
-from toolalpaca.schema import ReplyError
+from toolalpaca.judge import check_name, opinion, parse_verdict
+from toolalpaca.schema import ReplyError, ToolAlpacaError
 
 TIDES = 'Status Code: 200. Response: {"high": "06:42"}'
 JSON = '{"process": "%s", "response": "%s"}'
@@ -109,6 +109,19 @@ def test_judging_a_run(tmp_path):
     assert "1 unscored" in done.stdout
     assert "pairs of votes that agree: 7 of 9" in done.stdout
     assert "agreement with score.py: 66.7% of 3" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["episodes", "Tasks", "verdicts", "run_agent", "", "a/b", "..", ".x", "a\n"])
+def test_judgements_take_the_place_of_no_other_file(tmp_path, name):
+    done = None
+    if name == "episodes":
+        write_tasks(tmp_path, [task("tides/0", "High tide?")])
+        (tmp_path / "episodes.jsonl").write_text("", encoding="utf-8")
+        done = script("judge.py", tmp_path, "--judge", "openai/judge", "--name", name)
+    assert done is None or (done.returncode == 2 and "--name episodes" in done.stderr)
+    with pytest.raises(ToolAlpacaError, match="--name"):
+        check_name(name)
+    check_name("gpt-4.votes_3")
 
 
 def test_the_embedded_teacher_is_no_judge(tmp_path):

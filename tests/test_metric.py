@@ -97,3 +97,8 @@ def test_arguments_of_different_tools_do_not_mix(tool_use):
 def test_what_cannot_be_read_is_named(tool_use):
     with pytest.raises(ValueError, match="reference 1"):
         tool_use.compute(predictions=[episode(), episode()], references=[TASK, {"gold": 5}])
+
+
+def test_a_specification_that_is_none_is_named(tool_use):
+    with pytest.raises(ValueError, match="reference 0 cannot be read"):
+        tool_use.compute(predictions=[{"steps": []}], references=[{**TASK, "openapi": "x"}])

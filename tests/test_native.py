@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import re
 
-from toolalpaca import native, react
+from toolalpaca import native, react, sft
 from toolalpaca.hf_model import tool_calls, with_objects
 from toolalpaca.models import Completion
 from toolalpaca.react import Action, Answer
-from toolalpaca.schema import Function, Parameter, Step
+from toolalpaca.schema import Function, Instance, Parameter, Step, Tool
 
 FUNCTION = Function(
     "getTides", "Tide times.", "get", "/", [Parameter("harbour", "query", True, {"type": "string"})]
@@ -40,7 +41,7 @@ def test_a_conversation():
         Completion("Look it up.", tool_calls=(call("getTides", '{"harbour": "Dover"}'),)),
         Completion("At 06:42.\nFinal Answer: no label"),
     )
-    assistant = native.NativeAssistant(model)
+    assistant = native.NativeAssistant(model, [FUNCTION])
     assert take(assistant, []) == Action("Look it up.", "getTides", '{"harbour": "Dover"}')
     steps = [Step("Look it up.", "getTides", '{"harbour": "Dover"}', "Status Code: 200. Response: {}")]
     answer = take(assistant, steps)
@@ -59,7 +60,7 @@ def test_a_conversation():
 
 def test_several_calls_of_one_reply_are_made_one_after_the_other():
     calls = tuple(call("getTides", json.dumps({"harbour": h})) for h in ("Dover", "Deal"))
-    assistant = native.NativeAssistant(Scripted(Completion("Both.", tool_calls=calls)))
+    assistant = native.NativeAssistant(Scripted(Completion("Both.", tool_calls=calls)), [FUNCTION])
     first, second = take(assistant, []), take(assistant, [])
     assert [first.input, second.input] == ['{"harbour": "Dover"}', '{"harbour": "Deal"}']
 
@@ -82,3 +83,24 @@ def test_what_cannot_be_sent_back_as_a_call():
     assert [m["role"] for m in messages] == ["assistant", "user", "assistant", "tool"]
     assert messages[2]["tool_calls"][0]["function"]["arguments"] == "{}"
     assert native.to_react(Completion("  ")) == [""]
+
+
+def test_names_that_endpoints_refuse_travel_under_others_and_come_back():
+    odd = ["repos/list", "repos.list", "repos list", "A" * 90, "A" * 91, "getTides", "東京", ""]
+    functions = [Function(name, "", "get", "/", []) for name in odd]
+    tool = Tool("t", "T", "C", "", "", "", "", "", functions)
+    names = [sft.function_schema(function)["function"]["name"] for function in functions]
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in names)
+    assert len(set(names)) == len(odd)
+    assert names[5] == "getTides"
+    for function, name in zip(odd[:-1], names, strict=False):
+        assistant = native.NativeAssistant(
+            Scripted(Completion("", tool_calls=(call(name, "{}"),))), functions
+        )
+        assert take(assistant, []).function == function
+        steps = [Step("", function, "{}", "Status Code: 200. Response: {}", status=200)]
+        asked, seen = native.to_native(react.turns(steps))
+        assert asked["tool_calls"][0]["function"]["name"] == seen["name"] == name
+        row = sft.native_row(tool, Instance("t/0", "t", "Do.", steps, final_output="Done."))
+        assert row["messages"][2]["tool_calls"][0]["function"]["name"] == row["messages"][3]["name"] == name
+        assert name not in sft.unused(row)

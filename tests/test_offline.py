@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from toolalpaca import react
 from toolalpaca.apis import Api, read_apis
 from toolalpaca.environment import BUILTINS
-from toolalpaca.executors import LlmExecutor
+from toolalpaca.executors import LlmExecutor, Response
 from toolalpaca.filters import MAX_STEPS
 from toolalpaca.instructing import DEFAULT_SCENARIOS, Instructor, parse_scenarios
 from toolalpaca.offline import OfflineModel, asking, fields, generation, mistakes, planner
@@ -135,6 +135,17 @@ def test_an_unknown_category_borrows_its_subject_from_name_and_description():
     )
     names = " ".join(f.name.lower() for f in tool.functions)
     assert re.search("kombucha|brewing|brewer|ferment|axolotl|log", names)
+
+
+@pytest.mark.parametrize("info", ["hi", {"title": "T", "description": ["x"]}, None])
+def test_a_specification_with_an_odd_info_becomes_a_tool_that_answers(info):
+    paths = {"/x": {"get": {"operationId": "getX", "responses": {"200": {"description": "ok"}}}}}
+    text = json.dumps({"openapi": "3.0.0", "info": info, "paths": paths})
+    api = Api("x", "X", "Weather", "", "Weather of places", openapi=text)
+    row = asyncio.run(Toolsmith(OfflineModel(malformed_rate=0))({"api": vars(api), "variant": 1}))
+    request = build_request(text, "getX", {}).to_row()
+    assert row["introduction"]
+    assert schema_response(text, "getX", request, [], "ordinary", 0)[0] == 200
 
 
 def test_variants_of_an_api_are_different_tools():
@@ -540,6 +551,26 @@ def test_the_teacher_answers_as_student_in_both_details_and_styles():
                 assert isinstance(action, react.Action), text
                 assert action.function == asked.calls[0].doc.name
                 build_request(tool.openapi, action.function, react.parse_input(action.input))
+
+
+def test_a_success_without_content_is_a_success():
+    model = OfflineModel(malformed_rate=0)
+    write = Instructor(model, parse_scenarios("ordinary=1"), per_tool=4)
+    tool = toolset()[0]
+    row = asyncio.run(write(json.loads(json.dumps(vars(tool), default=vars))))[0]
+
+    class NoContent:
+        name = "no content"
+
+        async def execute(self, call):
+            return Response(204, "")
+
+    act = Simulator(Tools([tool]), model, model, NoContent(), builtins=list(BUILTINS))
+    row.pop("filter")
+    made = asyncio.run(act(row))
+    calls = [step["function"] for step in made["steps"] if step["status"]]
+    assert calls and len(calls) == len(set(calls)), made["steps"]
+    assert "could not" not in made["final_output"] and "not answer" not in made["final_output"]
 
 
 def test_the_corpus_has_the_shape_of_table_1():

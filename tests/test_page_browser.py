@@ -17,7 +17,7 @@ from toolalpaca.evaluations import load_evaluations
 from toolalpaca.page import write_page
 from toolalpaca.report import write_report
 from toolalpaca.review import draw_sample, load_reviews, review_page
-from toolalpaca.schema import Episode, Finding, Instance, Outcome, Step, Verdict, to_row
+from toolalpaca.schema import Episode, Finding, GoldStep, Instance, Outcome, Step, Verdict, to_row
 
 __all__ = ["browser"]  # a fixture of this file
 ROOT = Path(__file__).parents[1]
@@ -78,6 +78,15 @@ def test_the_page_fits_and_complains_of_nothing(browser, page, size):
     assert errors(browser) == []
 
 
+def test_a_table_wider_than_the_screen_says_so(browser, page):
+    for size, wide in ((DESKTOP, False), (PHONE, True)):
+        open_page(browser, page, size)
+        browser.find_element("id", "show-tables").click()
+        cues = browser.find_elements("css selector", "#tables .cue")
+        time.sleep(0.3)
+        assert any(cue.is_displayed() for cue in cues) == wide
+
+
 def test_filters_narrow_the_list_by_model_tool_and_error(browser, page):
     open_page(browser, page)
     verdicts = [json.loads(line) for line in (page.parent / "poor" / "verdicts.jsonl").open()]
@@ -117,6 +126,8 @@ def test_an_error_is_marked_at_its_step_with_the_gold_beside_it(browser, page):
 def test_two_models_stand_side_by_side_on_one_task(browser, page):
     open_page(browser, page)
     select(browser, "model", "hf/poor")
+    offered = browser.find_elements("css selector", "#compare option:not([hidden])")
+    assert [option.get_attribute("textContent") for option in offered] == ["None", "openai/good"]
     select(browser, "compare", "openai/good")
     left, right = attempts(browser)
     assert left.text.startswith("hf/poor") and right.text.startswith("openai/good")
@@ -168,6 +179,27 @@ def test_on_a_phone_the_list_and_the_episode_take_turns(browser, page):
     assert gold["y"] >= did["y"] + did["height"]
     browser.find_element("id", "back").click()
     assert listed.is_displayed() and not detail.is_displayed()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_samples_are_told_apart_and_gold_names_stay_whole(browser, tmp_path, size):
+    (task,) = tasks(1)
+    task.gold = [GoldStep("find", json.dumps({"organizationIdentifier": "a" * 90, "x" * 60: "far"}))]
+    episodes = [
+        Episode(task.task_id, task.tool_id, task.instruction, "m", sample=i, steps=[Step("", "", "", "")])
+        for i in range(2)
+    ]
+    verdicts = [Verdict(task.task_id, "m", i, procedure=False, overall=False) for i in range(2)]
+    write_run(tmp_path / "run", [task], [tool(0)], episodes, verdicts)
+    write_page(tmp_path / "index.html", load_evaluations([str(tmp_path / "run")]), [])
+    open_page(browser, tmp_path / "index.html", size)
+    browser.execute_script("document.querySelectorAll('.item')[1].click()")
+    (attempt,) = attempts(browser)
+    assert attempt.text.startswith("m #1") and "This step calls no function." in attempt.text
+    name = browser.find_element("css selector", ".gold td:first-child")
+    lines = "const r = new Range(); r.selectNodeContents(arguments[0]); return r.getClientRects().length"
+    assert name.text == "organizationIdentifier" and browser.execute_script(lines, name) == 1
+    assert not overflows(browser)
 
 
 @pytest.fixture(scope="module")

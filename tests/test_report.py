@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -232,8 +233,8 @@ def test_gold_beside_a_step_is_that_of_its_function():
     ("files", "message"),
     [
         ([], "has no episodes.jsonl"),
-        (["episodes.jsonl"], "is not scored yet: run python eval/score.py"),
-        (["episodes.jsonl", "verdicts.jsonl"], "is empty"),
+        (["ledger.sqlite"], "is not finished: run the command that began it again"),
+        (["episodes.jsonl"], "is empty"),
     ],
 )
 def test_a_run_that_cannot_be_reported_gets_one_clear_line(tmp_path, files, message):
@@ -244,6 +245,20 @@ def test_a_run_that_cannot_be_reported_gets_one_clear_line(tmp_path, files, mess
     assert done.returncode == 2
     assert done.stderr.startswith("error: ") and message in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_part_of_a_run_says_that_it_is_one(tmp_path, runs):
+    shutil.copytree(runs / "good", tmp_path / "part")
+    (tmp_path / "part" / "verdicts.jsonl").unlink()
+    with pytest.raises(ToolAlpacaError, match="is not scored yet: run python"):
+        load_evaluations([str(tmp_path / "part")])
+    for name in ("episodes", "verdicts"):
+        lines = (runs / "good" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / "part" / f"{name}.jsonl").write_text("".join(lines[:3]), encoding="utf-8")
+    tasks = len((runs / "good" / "tasks.jsonl").read_text(encoding="utf-8").splitlines())
+    whole, part = load_evaluations([str(runs / "good"), str(tmp_path / "part")])
+    assert f"3 of {tasks} tasks attempted" in table_4([part]).markdown()
+    assert "tasks attempted" not in table_4([whole]).markdown()
 
 
 def test_missing_folders_are_named(tmp_path, runs):

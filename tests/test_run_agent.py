@@ -112,11 +112,17 @@ def test_samples_and_native_function_calling(tmp_path):
     [
         (["--tasks", "nowhere"], "nowhere does not exist"),
         (["--tasks", "{tmp}/frozen.jsonl"], "frozen.jsonl"),
+        (["--tasks", "{tmp}", "--concurrency", "0"], "--concurrency 0"),
+        (["--tasks", "{tmp}", "--model", "hf/{tmp}/none"], "none"),
+        (["--tasks", "{tmp}", "--credential", "x=Y"], "--credential"),
         (["--tasks", "{tmp}", "--samples", "0"], "at least 1"),
         (["--tasks", "{tmp}", "--style", "tools", "--model", "offline"], "ReAct"),
         (["--tasks", "{tmp}", "--model", "gpt"], "unknown model"),
         (["--tasks", "{tmp}", "--executor", "frozen"], "--frozen FILE"),
         (["--tasks", "{tmp}", "--executor", "frozen", "--frozen", "nowhere"], "nowhere does not exist"),
+        (["--tasks", "{tmp}", "--executor", "frozen", "--frozen", "{tmp}"], "is a folder"),
+        (["--tasks", "{tmp}", "--executor", "frozen", "--frozen", "{tmp}/tasks.jsonl"], "lacks 'request'"),
+        (["--tasks", "{tmp}", "--models", "{tmp}"], "is a folder"),
     ],
 )
 def test_mistakes_get_one_line(tmp_path, arguments, message):
@@ -127,7 +133,7 @@ def test_mistakes_get_one_line(tmp_path, arguments, message):
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert list((tmp_path / "run").glob("*.jsonl")) == []  # the same --out serves the next try
+    assert not (tmp_path / "run").exists()  # the same --out serves the next try
 
 
 CARD = """---
@@ -157,6 +163,11 @@ def test_tasks_of_a_dataset_are_those_of_the_run(tmp_path, where):
     assert tasks == expected[0]
     assert [t.tool_id for t in tools] == ["tides"]
     assert [p.name for p in tools[0].functions[0].parameters] == ["harbour", "days"]
+
+
+def test_the_tasks_file_of_a_run_is_read_with_the_toolset_beside_it(tmp_path):
+    write_tasks(tmp_path, [task("tides/0", "High tide at Dover?")])
+    assert load_tasks(tmp_path / "tasks.jsonl") == load_tasks(tmp_path)
 
 
 def test_a_task_without_its_tool_is_an_error(tmp_path):

@@ -656,3 +656,13 @@ def test_what_the_user_leaves_open_when_asked_is_the_assistants_choice():
     assert judge([asked, search, step("getBooking", {"bookingId": 88}, {})], task=task).procedure
     assert not judge([search, asked, step("getBooking", {"bookingId": 88}, {})], task=task).procedure
     assert not judge([asked, search, step("getBooking", {"bookingId": 89}, {})], task=task).procedure
+
+
+def test_a_reason_says_why_in_few_words():
+    long = "x" * 50_000
+    unknown = judge([good()[0], step(long, BOOK, "Error: there is no function", 0, "unknown_function")])
+    why = f"Error: the action input {long} is no JSON: expected a comma"
+    unread = judge([good()[0], step("bookTrain", long, why, 0, "invalid_json")])
+    for verdict in (unknown, unread):
+        assert verdict.findings and all(len(finding.reason) <= 500 for finding in verdict.findings)
+    assert any(f.reason.endswith("is no JSON: expected a comma") for f in unread.findings)

@@ -128,6 +128,38 @@ def test_a_mistake_before_the_first_row_leaves_no_folder(tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
+def test_a_refused_start_leaves_nothing_that_refuses_the_next(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "run")
+
+    def start(seed: int, **options: Any) -> Any:
+        with Run.open(tmp_path / "run", "s", {"seed": seed}) as run:
+            return run.stage("s", ROWS, stage.fn, key=lambda row: row["id"], output="s.jsonl", **options)
+
+    async def unloadable(row: dict[str, Any]) -> Any:
+        raise ToolAlpacaError("no such checkpoint")
+
+    with pytest.raises(ToolAlpacaError, match="--retry_failed"):
+        stage(retry_failed=True)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ToolAlpacaError, match="--concurrency 0"):
+        start(1, concurrency=0)
+    assert not (tmp_path / "run").exists()
+    fn, stage.fn = stage.fn, unloadable
+    with pytest.raises(ToolAlpacaError, match="no such checkpoint"):
+        start(2)
+    assert not (tmp_path / "run").exists()
+    with Run.open(tmp_path / "run", "earlier", {}) as run:  # in a folder that another stage has filled
+        run.stage("earlier", ROWS, fn, key=lambda row: row["id"], output="e.jsonl")
+    with pytest.raises(ToolAlpacaError, match="no such checkpoint"):
+        start(3)
+    with pytest.raises(ToolAlpacaError, match="--retry_failed"):
+        stage(retry_failed=True)
+    stage.fn = fn
+    assert start(4).succeeded == len(ROWS)
+    with pytest.raises(ToolAlpacaError, match="begun with seed"):
+        start(5)
+
+
 def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolAlpacaError, match="'r4'"):
         Stage(tmp_path / "run")([*ROWS, ROWS[4]])

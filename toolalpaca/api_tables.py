@@ -13,11 +13,14 @@ COLUMNS = {
     "link": ("link", "url", "documentation", "docs"),
     "category": ("category",),
 }
-_INDEX = re.compile(r"(?i)^(index|contents|table of contents|toc)$")
+_INDEX = re.compile(r"(?i)\W*(index|contents|table of contents|toc)\W*")  # an emoji before it
 _DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-*:?\s*)*")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])(\*\*\*|\*\*|\*|___|__|_|~~)(?=\S)(.+?)(?<=\S)\1(?![A-Za-z0-9])")
 _AUTH = re.compile(r"(?i)`[^`]+`|no|none|yes|unknown|api[ -]?key|oauth ?[12]?|token|bearer|basic|")
+_QUOTE = re.compile(r"^ {0,3}(?:> ?)+")
+_IMAGE = re.compile(r"!\[[^\[\]]*\]\([^()]*\)")
+_REFERENCE = re.compile(r"\[([^\[\]]+)\]\[([^\[\]]*)\]")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
@@ -25,17 +28,18 @@ def read_tables(text: str) -> Iterator[dict[str, str]]:
     """The rows of every API table: name, description, auth, link and category, all plain text.
 
     A table counts when its header names an API, a description and authentication, and when it stands
-    after the list's index (where there is one). Its category is the heading above it, or its own
+    after the list's index (where one stands before tables). Its category is the heading above it, or its own
     `Category` column.
     """
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    lines = text.splitlines()
+    lines = [_QUOTE.sub("", line) for line in text.splitlines()]
     references = {
         m[1].strip().lower(): m[2]
         for line in lines
         if (m := re.match(r" {0,3}\[([^\]]+)\]:\s*<?(\S+?)>?(?:\s|$)", line))
     }
-    after_index = max((i for i, line in enumerate(lines) if _is_index(line)), default=-1)
+    last = max((i for i, line in enumerate(lines) if "|" in line and _header(split_row(line))), default=-1)
+    after_index = max((i for i, line in enumerate(lines[:last]) if _is_index(line)), default=-1)
     category, columns, fence, gap = "", None, "", False
     for number, line in enumerate(lines):
         if found := _FENCE.match(line):
@@ -68,12 +72,13 @@ def split_row(line: str) -> list[str]:
     """The cells of a table row. A pipe that is escaped or stands inside a link is no separator."""
     cells, cell, i = [], "", 0
     line = line.strip()
+    pairs = _pairs(line)
     while i < len(line):
         if line[i] == "\\" and line[i + 1 : i + 2] == "|":
             cell += "|"
             i += 2
             continue
-        if line[i] == "[" and (end := _link_end(line, i)):
+        if line[i] == "[" and (end := _link_end(line, i, pairs)):
             cell += line[i:end]
             i = end
             continue
@@ -93,11 +98,8 @@ def split_row(line: str) -> list[str]:
 
 def plain(text: str) -> str:
     """Markdown and HTML as plain text: links by their text, no images, tags or emphasis."""
-    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", " ", text)
-    while (found := _first_link(text)) is not None:
-        start, end, label, _ = found
-        text = text[:start] + label + text[end:]
-    text = re.sub(r"\[([^\]]+)\]\[[^\]]*\]", r"\1", text)
+    text = _labels(_IMAGE.sub(" ", text))
+    text = _REFERENCE.sub(r"\1", text)
     text = re.sub(r"<(https?://[^>\s]+)>", r"\1", text)
     text = re.sub(r"</?[A-Za-z][^<>]*>", " ", text)
     before = None
@@ -138,11 +140,13 @@ def _fitted(cells: list[str], columns: dict[str, int]) -> list[str]:
 
 
 def _target(text: str, references: dict[str, str]) -> str:
-    text = re.sub(r"!\[[^\]]*\]\([^)]*\)", " ", text)
-    found = _first_link(text)
-    if found:
-        return found[3]
-    if m := re.search(r"\[([^\]]+)\]\[([^\]]*)\]", text):
+    text = _IMAGE.sub(" ", text)
+    pairs = _pairs(text)
+    for start in sorted(pairs):
+        if text[start] == "[" and (end := _link_end(text, start, pairs)):
+            inside = text[pairs[start] + 2 : end - 1].strip()
+            return inside[1:].split(">")[0] if inside.startswith("<") else inside.split(" ")[0]
+    if m := _REFERENCE.search(text):
         return references.get((m[2] or m[1]).strip().lower(), "")
     if m := re.search(r"(?i)<a\s[^>]*href\s*=\s*[\"']?([^\"'\s>]+)", text):
         return m[1]
@@ -153,37 +157,43 @@ def _target(text: str, references: dict[str, str]) -> str:
     return ""
 
 
-def _first_link(text: str) -> tuple[int, int, str, str] | None:
-    """Start, end, label and target of the first inline link."""
-    for i, char in enumerate(text):
-        if char == "[" and (end := _link_end(text, i)):
-            close = _closing(text, i, "[", "]")
-            inside = text[close + 2 : end - 1].strip()
-            target = inside[1:].split(">")[0] if inside.startswith("<") else inside.split(" ")[0]
-            return i, end, text[i + 1 : close], target
-    return None
+def _labels(text: str) -> str:
+    """The text with each inline link's label in its place."""
+    pairs, kept, i = _pairs(text), [], 0
+    after = {}  # where a label ends: what follows its link
+    while i < len(text):
+        if i in after:
+            i = after[i]
+            continue
+        if text[i] == "[" and (end := _link_end(text, i, pairs)):
+            after[pairs[i]] = end
+        else:
+            kept.append(text[i])
+        i += 1
+    return "".join(kept)
 
 
-def _link_end(text: str, start: int) -> int:
+def _link_end(text: str, start: int, pairs: dict[int, int]) -> int:
     """Where the link that begins at `start` ends (exclusive); 0 when none begins there."""
-    close = _closing(text, start, "[", "]")
+    close = pairs.get(start, -1)
     if close < 0 or text[close + 1 : close + 2] != "(":
         return 0
-    end = _closing(text, close + 1, "(", ")")
-    return end + 1 if end > 0 else 0
+    return pairs.get(close + 1, -1) + 1
 
 
-def _closing(text: str, start: int, opening: str, closing: str) -> int:
-    depth, i = 0, start
+def _pairs(text: str) -> dict[int, int]:
+    """Where each bracket and parenthesis that has a partner opens, and where it closes."""
+    pairs, open_, i = {}, {"]": [], ")": []}, 0
     while i < len(text):
-        if text[i] == "\\":
-            i += 2
-            continue
-        depth += (text[i] == opening) - (text[i] == closing)
-        if depth == 0:
-            return i
+        char = text[i]
+        if char == "\\":
+            i += 1
+        elif char in "[(":
+            open_["]" if char == "[" else ")"].append(i)
+        elif open_.get(char):
+            pairs[open_[char].pop()] = i
         i += 1
-    return -1
+    return pairs
 
 
 def _header(cells: list[str]) -> dict[str, int] | None:

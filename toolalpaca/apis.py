@@ -172,7 +172,13 @@ def _api(name: str, category: str, link: str, description: str, auth: str) -> di
 
 def _read_folder(folder: Path) -> list[dict[str, str]]:
     files = sorted(
-        (p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in _SUFFIXES),
+        (
+            p
+            for p in folder.rglob("*")
+            if p.suffix.lower() in _SUFFIXES
+            and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+            and p.is_file()
+        ),
         key=lambda p: p.relative_to(folder).as_posix(),
     )
     if not files:

@@ -85,7 +85,7 @@ class Attempts:
         functions = student_functions(tool, self.builtins)
         student: ChatModel = Sampled(self.student, sample)
         if self.style == TOOLS_STYLE:
-            student = native.NativeAssistant(student)
+            student = native.NativeAssistant(student, functions)
             opening = native.opening(functions, task.instruction, self.folder)
             style = react.STYLES["react"]
         else:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.files import load_dataset, read_jsonl
+from toolalpaca.files import load_dataset, read_records
 from toolalpaca.schema import Task, Tool, ToolAlpacaError, from_row
 
 
@@ -16,18 +16,19 @@ def load_tasks(source: str | Path) -> tuple[list[Task], list[Tool]]:
 
     Args:
         source: a dataset folder or Hub id with the configurations `tasks` and `toolset`, a run folder
-            that holds one under `dataset/`, an evaluation run (tasks.jsonl and toolset.jsonl), or one
-            of the original project's evaluation files.
+            that holds one under `dataset/`, a folder with tasks.jsonl and toolset.jsonl (an evaluation
+            run) or that tasks.jsonl, or one of the original project's evaluation files.
 
     Raises:
         ToolAlpacaError: it is none of these, or a task's tool is not there.
     """
     path = Path(source)
-    if path.is_file():
+    if path.name == "tasks.jsonl" and path.is_file():  # of a generation or an evaluation run
+        tasks, tools = _run(path.parent)
+    elif path.is_file():
         tasks, tools = _original(path)
     elif (path / "tasks.jsonl").is_file():
-        tasks = [from_row(Task, row) for row in read_jsonl(path / "tasks.jsonl")]
-        tools = [from_row(Tool, row) for row in read_jsonl(path / "toolset.jsonl")]
+        tasks, tools = _run(path)
     elif (path / "dataset").is_dir():
         tasks, tools = _dataset(path / "dataset")
     else:
@@ -42,6 +43,12 @@ def load_tasks(source: str | Path) -> tuple[list[Task], list[Tool]]:
         raise ToolAlpacaError(f"{source} holds no tasks")
     used = {task.tool_id for task in tasks}
     return tasks, [tool for tool in tools if tool.tool_id in used]
+
+
+def _run(folder: Path) -> tuple[list[Task], list[Tool]]:
+    return list(read_records(folder / "tasks.jsonl", Task)), list(
+        read_records(folder / "toolset.jsonl", Tool)
+    )
 
 
 def _dataset(source: str | Path) -> tuple[list[Task], list[Tool]]:

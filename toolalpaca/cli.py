@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import math
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from toolalpaca.schema import ToolAlpacaError
 
@@ -24,6 +26,22 @@ def parser(doc: str) -> argparse.ArgumentParser:
     )
 
 
+def number(least: int, most: int | None = None, kind: type = int) -> Callable[[str], Any]:
+    """The `type` of an argument that is a number from `least` to `most` (no bound when None)."""
+    bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+
+    def read(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= (sys.float_info.max if most is None else most):
+            raise argparse.ArgumentTypeError(f"expected a number {bounds}, got {text!r}")
+        return value
+
+    return read
+
+
 def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
     """Arguments of every script that calls a model for many rows."""
     group = arguments.add_argument_group("run")
@@ -33,10 +51,15 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
     add("--models", metavar="FILE", help="YAML: a model with its parameters per role; overrides --model")
     add("--seed", type=int, default=0, help="seed of ids, splits and the embedded teacher (default: 0)")
     add("--concurrency", default="64", metavar="N", help="rows in work at once, or 'auto' (default: 64)")
-    add("--limit", type=int, metavar="N", help="only the first N input rows")
+    add("--limit", type=number(1), metavar="N", help="only the first N input rows")
     add("--prompts", metavar="DIR", help="folder whose *.jinja replace the packaged prompts")
     add("--retry_failed", action="store_true", help="run only the rows that failed before")
-    add("--max_cost", type=float, metavar="USD", help="stop cleanly before spending more than this")
+    add(
+        "--max_cost",
+        type=number(0, kind=float),
+        metavar="USD",
+        help="stop cleanly before spending more than this",
+    )
 
 
 def run(main: Callable[[], int | None]) -> None:

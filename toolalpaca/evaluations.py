@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.files import read_jsonl
-from toolalpaca.schema import Episode, Outcome, Task, Tool, ToolAlpacaError, Verdict, from_row
+from toolalpaca.files import read_jsonl, read_records
+from toolalpaca.schema import Episode, Outcome, Task, Tool, ToolAlpacaError, Verdict
 
 MACHINERY = (Outcome.MODEL_FAILED, Outcome.EXECUTOR_FAILED)
 MEASURES = ("first function", "procedure", "answer", "overall")
 JUDGED = ("process", "response")  # what eval/judge.py grades
+FILES = ("tasks", "toolset", "episodes", "verdicts")  # an evaluation run's own; others may be judgements
 
 
 @dataclass
@@ -56,6 +57,12 @@ class Evaluation:
     attempts: list[Attempt]
     tools: dict[str, Tool]
     manifest: dict[str, Any] = field(default_factory=dict)
+    tasks: int = 0  # of the run; as many or fewer were attempted
+
+    @property
+    def attempted(self) -> str:
+        """How many tasks of the run have an episode, as `3 of 20 tasks attempted`; empty when all have."""
+        return attempted((a.episode for a in self.attempts if a.task), self.tasks)
 
     def scored(self, measure: str, attempts: Iterable[Attempt] | None = None) -> list[bool]:
         """The verdicts of one of MEASURES, those that are scored."""
@@ -69,6 +76,31 @@ class Evaluation:
             if (value := attempt.measure(measure)) is not None:
                 grouped.setdefault((attempt.episode.task_id, attempt.episode.instruction), []).append(value)
         return grouped
+
+
+def attempted(episodes: Iterable[Episode], tasks: int) -> str:
+    """How many of a run's tasks have an episode, as `3 of 20 tasks attempted`; empty when all have."""
+    count = len({episode.task_id for episode in episodes})
+    return f"{count} of {tasks} tasks attempted" if count < tasks else ""
+
+
+def read_episodes(folder: Path) -> list[Episode]:
+    """The episodes of an evaluation run.
+
+    Raises:
+        ToolAlpacaError: it is no run of run_agent.py, is not finished, or has no episode.
+    """
+    path = folder / "episodes.jsonl"
+    if not folder.is_dir():
+        raise ToolAlpacaError(f"{folder} is not a folder; expected a run of eval/run_agent.py")
+    if not path.is_file():
+        if (folder / "ledger.sqlite").is_file():
+            raise ToolAlpacaError(f"{folder} is not finished: run the command that began it again")
+        raise ToolAlpacaError(f"{folder} has no episodes.jsonl: it is no run of eval/run_agent.py")
+    episodes = list(read_records(path, Episode))
+    if not episodes:
+        raise ToolAlpacaError(f"{path} is empty: there is nothing to score or report")
+    return episodes
 
 
 def load_evaluations(arguments: Sequence[str]) -> list[Evaluation]:
@@ -95,31 +127,30 @@ def _load(argument: str) -> list[Evaluation]:
     if not separator or Path(argument).exists():
         name, path = "", argument
     folder = Path(path)
-    if not folder.is_dir():
-        raise ToolAlpacaError(f"{folder} is not a folder; expected a run of eval/run_agent.py")
-    if not (folder / "episodes.jsonl").is_file():
-        raise ToolAlpacaError(f"{folder} has no episodes.jsonl: it is no run of eval/run_agent.py")
+    episodes = read_episodes(folder)
     if not (folder / "verdicts.jsonl").is_file():
         raise ToolAlpacaError(f"{folder} is not scored yet: run python eval/score.py {folder}")
-    tasks = {row["task_id"]: from_row(Task, row) for row in _optional(folder / "tasks.jsonl")}
-    tools = {row["tool_id"]: from_row(Tool, row) for row in _optional(folder / "toolset.jsonl")}
+    tasks = {task.task_id: task for task in _optional(folder / "tasks.jsonl", Task)}
+    tools = {tool.tool_id: tool for tool in _optional(folder / "toolset.jsonl", Tool)}
     verdicts: dict[tuple[str, str, int], Verdict] = {}
-    for row in read_jsonl(folder / "verdicts.jsonl"):
-        verdict = from_row(Verdict, row)
+    for verdict in read_records(folder / "verdicts.jsonl", Verdict):
         verdicts[verdict.task_id, verdict.model, verdict.sample] = verdict
     judgements = _judgements(folder)
     by_model: dict[str, list[Attempt]] = {}
-    for row in read_jsonl(folder / "episodes.jsonl"):
-        episode = from_row(Episode, row)
+    for episode in episodes:
         key = (episode.task_id, episode.model, episode.sample)
         attempt = Attempt(episode, tasks.get(episode.task_id), verdicts.get(key), judgements.get(key, []))
         by_model.setdefault(episode.model, []).append(attempt)
-    if not by_model:
-        raise ToolAlpacaError(f"{folder}/episodes.jsonl is empty: there is nothing to report")
     manifest = read_manifest(folder)
     return [
         Evaluation(
-            name if name and len(by_model) == 1 else short_name(model), folder, model, a, tools, manifest
+            name if name and len(by_model) == 1 else short_name(model),
+            folder,
+            model,
+            a,
+            tools,
+            manifest,
+            len(tasks),
         )
         for model, a in by_model.items()
     ]
@@ -129,7 +160,7 @@ def _judgements(folder: Path) -> dict[tuple[str, str, int], list[dict[str, Any]]
     """What eval/judge.py wrote for the run, under whatever --name: (task, model, sample) -> judgements."""
     found: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
     for path in sorted(folder.glob("*.jsonl")):
-        if path.stem in ("tasks", "toolset", "episodes", "verdicts"):
+        if path.stem in FILES:
             continue
         for row in read_jsonl(path):
             if not row.keys() >= {"task_id", "model", "sample", "judge", *JUDGED}:
@@ -142,8 +173,8 @@ def _judgements(folder: Path) -> dict[tuple[str, str, int], list[dict[str, Any]]
     return found
 
 
-def _optional(path: Path) -> Iterable[dict[str, Any]]:
-    return read_jsonl(path) if path.is_file() else ()
+def _optional(path: Path, cls: type) -> Iterable[Any]:
+    return read_records(path, cls) if path.is_file() else ()
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -82,8 +82,8 @@ def parse_response(text: str) -> Response:
     if not 200 <= status <= 599:
         raise ReplyError("no_status", "expected 'Status Code: <200 to 599>. Response: <JSON>'")
     body = text[found.end() :].strip()
-    if status in NO_CONTENT and not body.startswith(("{", "[")):
-        return Response(status, "")
+    if not body or (status in NO_CONTENT and not body.startswith(("{", "["))):
+        return Response(status, "")  # check_response knows whether there should be content
     if body.startswith("```"):
         body = body.partition("\n")[2].removesuffix("```")
     try:
@@ -94,7 +94,8 @@ def parse_response(text: str) -> Response:
 
 
 def check_response(call: Call, response: Response) -> None:
-    """Hold a response against the specification. An error status that it does not mention is fine.
+    """Hold a response against the specification. An error status that it does not mention is fine, and
+    any status where it mentions none.
 
     Raises:
         ReplyError: `response_schema`, naming the places that do not fit and what was expected there.
@@ -102,7 +103,7 @@ def check_response(call: Call, response: Response) -> None:
     operation = operation_of(spec_of(call.tool), call.function)
     stated = operation.response(response.status)
     if stated is None:
-        if response.status < 300:
+        if response.status < 300 and operation.responses:  # OpenAPI 3.1 lets an operation state none
             right = operation.success()[0]
             raise ReplyError("response_schema", f"{call.function} answers {right}, not {response.status}")
         return
@@ -263,6 +264,10 @@ def make_executor(
         raise ToolAlpacaError("--resample_errors is for the llm executor")
     if ("real" in uses) != bool(args.allow_host):
         raise ToolAlpacaError("--executor real and --allow_host HOST go together")
+    if args.credential and "real" not in uses:
+        raise ToolAlpacaError("--credential is for --executor real")
+    if args.on_miss != "503" and args.executor != "frozen":
+        raise ToolAlpacaError("--on_miss is for --executor frozen")
     if (args.executor == "frozen") != bool(args.frozen):
         raise ToolAlpacaError("--executor frozen and --frozen FILE go together")
     if args.executor != "frozen":

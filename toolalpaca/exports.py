@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,10 @@ from typing import Any
 from toolalpaca.files import atomic_write, dumps, write_jsonl
 from toolalpaca.original_export import export_original
 from toolalpaca.schema import ToolAlpacaError
+from toolalpaca.sft import native_name
 
 FORMATS = ("sharegpt", "openai", "toolalpaca")
-MAX_NAME, MAX_TOOLS = 64, 128  # limits of OpenAI's API
-BAD_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+MAX_TOOLS = 128  # limit of OpenAI's API
 LLAMA_FACTORY = {
     "formatting": "sharegpt",
     "columns": {"messages": "conversations", "system": "system", "tools": "tools"},
@@ -179,7 +178,6 @@ def openai_row(row: dict[str, Any]) -> dict[str, Any]:
         raise ToolAlpacaError(
             f"{row['tool_id']} has {len(row['tools'])} functions, OpenAI takes {MAX_TOOLS}: leave it out"
         )
-    names = _names([tool["function"]["name"] for tool in row["tools"]])
     messages: list[dict[str, Any]] = []
     for message in row["messages"]:
         if message["role"] == "tool":
@@ -191,8 +189,7 @@ def openai_row(row: dict[str, Any]) -> dict[str, Any]:
                     "id": call["id"],
                     "type": "function",
                     "function": {
-                        "name": names.get(call["function"]["name"])
-                        or _names([call["function"]["name"]]).popitem()[1],
+                        "name": native_name(call["function"]["name"]),
                         "arguments": dumps(call["function"]["arguments"]),
                     },
                 }
@@ -203,24 +200,7 @@ def openai_row(row: dict[str, Any]) -> dict[str, Any]:
         else:
             messages.append({"role": message["role"], "content": message["content"]})
     tools = [
-        {"type": "function", "function": {**tool["function"], "name": names[tool["function"]["name"]]}}
+        {"type": "function", "function": {**tool["function"], "name": native_name(tool["function"]["name"])}}
         for tool in row["tools"]
     ]
     return {"messages": messages, "tools": tools, "parallel_tool_calls": False}
-
-
-def _allowed(name: str) -> str:
-    return BAD_NAME.sub("_", name)[:MAX_NAME]
-
-
-def _names(names: list[str]) -> dict[str, str]:
-    """Names that OpenAI accepts, distinct where the given ones are."""
-    taken: dict[str, str] = {}
-    for name in names:
-        short = base = _allowed(name)
-        number = 2
-        while short in taken.values():
-            short = f"{base[: MAX_NAME - 4]}_{number}"
-            number += 1
-        taken[name] = short
-    return taken

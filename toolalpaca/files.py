@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from toolalpaca.schema import ToolAlpacaError
+from toolalpaca.schema import ToolAlpacaError, from_row
 
 
 def dumps(value: Any) -> str:
@@ -30,7 +30,9 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
     """
     path = Path(path)
     if not path.is_file():
-        raise ToolAlpacaError(f"{path} does not exist")
+        raise ToolAlpacaError(
+            f"{path} {'is a folder; expected a file' if path.is_dir() else 'does not exist'}"
+        )
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -44,6 +46,28 @@ def read_jsonl(path: str | Path) -> Iterator[dict[str, Any]]:
             if not isinstance(row, dict):
                 raise ToolAlpacaError(f"{path}, line {number}: expected an object, got {type(row).__name__}")
             yield row
+
+
+def read_records(path: str | Path, cls: type) -> Iterator[Any]:
+    """The records of a stage file, one at a time.
+
+    Raises:
+        ToolAlpacaError: it is no such file; the message names file, row and field.
+    """
+    for number, row in enumerate(read_jsonl(path), 1):
+        yield record(cls, row, f"{path}, row {number}")
+
+
+def record(cls: type, row: dict[str, Any], where: str) -> Any:
+    """The record of a row that was read from `where`.
+
+    Raises:
+        ToolAlpacaError: it is none; the message names place and field.
+    """
+    try:
+        return from_row(cls, row)
+    except ToolAlpacaError as error:
+        raise ToolAlpacaError(f"{where}: {error}") from None
 
 
 @contextlib.contextmanager

@@ -40,8 +40,15 @@ class FrozenExecutor:
                 try:
                     key = request_key(row["tool_id"], row["request"])
                     self.answers.setdefault(key, Response(int(row["status"]), row["response"]))
-                except (KeyError, TypeError, ValueError) as error:
-                    raise ToolAlpacaError(f"{self.path}, record {number}: {error!r}") from None
+                except KeyError as error:
+                    raise ToolAlpacaError(
+                        f"{self.path}, record {number} lacks {error}: "
+                        "expected tool_id, request (method, url), status and response"
+                    ) from None
+                except (TypeError, ValueError, AttributeError) as error:
+                    raise ToolAlpacaError(
+                        f"{self.path}, record {number} is no recorded answer: {error}"
+                    ) from None
 
     async def execute(self, call: Call) -> Response:
         """The recorded answer, the fallback's, or 503."""

@@ -16,14 +16,12 @@ from typing import Any
 
 from toolalpaca import manifest
 from toolalpaca.decontaminate import Decontaminator, near_duplicate, words
-from toolalpaca.files import read_jsonl
-from toolalpaca.schema import Instance, Outcome, Scenario, Task, ToolAlpacaError, from_row
+from toolalpaca.files import read_records
+from toolalpaca.schema import Instance, Outcome, Scenario, Task, Tool, ToolAlpacaError
 from toolalpaca.tasks import to_task
 
 TEST_TOOLS = 10
 TOOL_TEXTS = ("tool_id", "name", "category", "link")
-INSTANCE_TEXTS = ("instance_id", "tool_id", "instruction")
-OPTIONAL_TEXTS = ("final_thought", "final_output", "outcome", "scenario")
 
 
 @dataclass
@@ -114,29 +112,15 @@ def choose(
     return chosen
 
 
-def read_instances(run: Path) -> Iterator[dict[str, Any]]:
-    """The rows of instances.jsonl; none for an imported evaluation file, where no model has acted yet.
+def read_instances(run: Path) -> Iterator[Instance]:
+    """The instances of instances.jsonl; none for an imported evaluation file, where no model has acted yet.
 
     Raises:
-        ToolAlpacaError: the file is missing, or a row lacks what an instance has.
+        ToolAlpacaError: the file is missing, or a row is no instance.
     """
     path = run / "instances.jsonl"
-    if not path.is_file() and has_own_tasks(run):
-        return
-    for number, row in enumerate(read_jsonl(path), 1):
-        _expect(row, INSTANCE_TEXTS, path, number)
-        _expect(row, tuple(name for name in OPTIONAL_TEXTS if name in row), path, number)
-        steps = row.get("steps", [])
-        if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-            raise ToolAlpacaError(f"{path}, row {number}: expected 'steps' to be a list of objects")
-        yield row
-
-
-def _expect(row: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> None:
-    for name in names:
-        if not isinstance(row.get(name), str):
-            got = type(row[name]).__name__ if name in row else "nothing"
-            raise ToolAlpacaError(f"{path}, row {number}: expected a text under {name!r}, got {got}")
+    if path.is_file() or not has_own_tasks(run):
+        yield from read_records(path, Instance)
 
 
 def has_own_tasks(run: Path) -> bool:
@@ -159,10 +143,9 @@ def make_plan(
     Raises:
         ToolAlpacaError: a row of the run lacks something, or no tool is left.
     """
-    tools = []
-    for number, row in enumerate(read_jsonl(run / "toolset.jsonl"), 1):
-        _expect(row, TOOL_TEXTS, run / "toolset.jsonl", number)
-        tools.append({key: row[key] for key in TOOL_TEXTS})
+    tools = [
+        {key: getattr(tool, key) for key in TOOL_TEXTS} for tool in read_records(run / "toolset.jsonl", Tool)
+    ]
     plan = Plan()
     held = exclude or Decontaminator(max_overlap)
     plan.excluded_tools = frozenset(t["tool_id"] for t in tools if held.holds_tool(t["tool_id"], t["name"]))
@@ -175,13 +158,13 @@ def make_plan(
     plan.imported = has_own_tasks(run)
     clean: dict[str, int] = defaultdict(int)
     instructions: list[tuple[str, str, str]] = []
-    for row in read_instances(run):
+    for instance in read_instances(run):
         plan.instances += 1
-        if row["tool_id"] in group_of:
-            instructions.append((row["instance_id"], row["tool_id"], row["instruction"]))
-            clean[row["tool_id"]] += _looks_clean(row)
+        if instance.tool_id in group_of:
+            instructions.append((instance.instance_id, instance.tool_id, instance.instruction))
+            clean[instance.tool_id] += _looks_clean(instance)
     if plan.imported:
-        given = (from_row(Task, row) for row in read_jsonl(run / "tasks.jsonl"))
+        given = read_records(run / "tasks.jsonl", Task)
         plan.tasks = [task for task in given if task.tool_id in group_of]
         chosen = sorted({task.tool_id for task in plan.tasks})
     else:
@@ -203,17 +186,18 @@ def make_plan(
     return plan
 
 
-def _looks_clean(row: dict[str, Any]) -> bool:
-    if row.get("outcome", Outcome.ANSWERED) != Outcome.ANSWERED:
+def _looks_clean(instance: Instance) -> bool:
+    if instance.outcome != Outcome.ANSWERED:
         return False
-    steps = row.get("steps", [])
-    fits = bool(steps) or row.get("scenario") == Scenario.NO_SUITABLE_TOOL
-    return fits and not any(step.get("error") for step in steps)
+    fits = bool(instance.steps) or instance.scenario == Scenario.NO_SUITABLE_TOOL
+    return fits and not any(step.error for step in instance.steps)
 
 
 def _tasks(run: Path, chosen: list[str], per_tool: int, seed: int, plan: Plan) -> list[Task]:
     candidates: dict[str, list[Task]] = {tool_id: [] for tool_id in chosen}
-    for instance in _instances_of(run, set(chosen)):
+    for instance in read_instances(run):
+        if instance.tool_id not in candidates:
+            continue
         task = to_task(instance)
         if isinstance(task, str):
             plan.reasons[task] = plan.reasons.get(task, 0) + 1
@@ -231,9 +215,3 @@ def _tasks(run: Path, chosen: list[str], per_tool: int, seed: int, plan: Plan) -
                 kept.append(task)
         tasks += sorted(kept, key=lambda t: t.task_id)
     return tasks
-
-
-def _instances_of(run: Path, tool_ids: set[str]) -> Iterator[Instance]:
-    for row in read_instances(run):
-        if row["tool_id"] in tool_ids:
-            yield from_row(Instance, row)

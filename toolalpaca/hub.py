@@ -29,9 +29,9 @@ from datasets.utils.py_utils import convert_file_size_to_int
 from toolalpaca import sft
 from toolalpaca.features import DESCRIPTIONS, FEATURES, json_text
 from toolalpaca.figures import corpus_statistics
-from toolalpaca.files import content_hash, read_jsonl
+from toolalpaca.files import content_hash, read_records
 from toolalpaca.holdout import Plan, make_plan, read_instances
-from toolalpaca.schema import Instance, ReplyError, Tool, ToolAlpacaError, from_row, to_row
+from toolalpaca.schema import Instance, ReplyError, Tool, ToolAlpacaError, to_row
 from toolalpaca.simulation import Toolset
 
 PARALLEL_FROM = 5_000  # instances; below it, starting processes costs more than they save
@@ -92,18 +92,17 @@ class RunBuilder(datasets.GeneratorBasedBuilder):
         if self.config.name == "tasks":
             yield from ((task.task_id, to_row(task)) for task in plan.tasks)
         elif self.config.name == "toolset":
-            for row in read_jsonl(run / "toolset.jsonl"):
-                if plan.split(row["tool_id"]) == split:
-                    yield row["tool_id"], _tool_row(from_row(Tool, row))
+            for tool in read_records(run / "toolset.jsonl", Tool):
+                if plan.split(tool.tool_id) == split:
+                    yield tool.tool_id, _tool_row(tool)
         else:
             make = {"instances": _instance_row, "sft": self._react, "sft_tools": self._native}[
                 self.config.name
             ]
             toolset = Toolset(run / "toolset.jsonl")
-            for row in read_instances(run):
-                if plan.split(row["tool_id"]) != split or row["instance_id"] in plan.excluded_instances:
+            for instance in read_instances(run):
+                if plan.split(instance.tool_id) != split or instance.instance_id in plan.excluded_instances:
                     continue
-                instance = from_row(Instance, row)
                 if made := make(toolset, instance):
                     yield instance.instance_id, made
 
@@ -225,7 +224,8 @@ def write_configs(
             is no size.
     """
     try:
-        convert_file_size_to_int(max_shard_size)
+        if convert_file_size_to_int(max_shard_size) < 1:
+            raise ValueError
     except ValueError:
         raise ToolAlpacaError(f"--max_shard_size {max_shard_size}: expected a size such as 200MB") from None
     job = functools.partial(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import random
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolalpaca import quality
-from toolalpaca.files import atomic_write, dumps, read_jsonl
+from toolalpaca.files import atomic_write, dumps, read_jsonl, record
 from toolalpaca.models import ChatModel, reject
 from toolalpaca.prompts import Prompt, PromptFolder
-from toolalpaca.schema import Instruction, ReplyError, RowFailure, Scenario, ToolAlpacaError, to_row
+from toolalpaca.schema import Instruction, ReplyError, RowFailure, Scenario, Tool, ToolAlpacaError, to_row
 
 STYLES = ("short", "story")
 DEFAULT_SCENARIOS = (
@@ -209,6 +209,13 @@ def sift(written: Path, kept_path: Path, dropped_path: Path) -> Sifted:
     return Sifted(len(texts), dict(dropped), texts)
 
 
-def first_tools(rows: Iterable[dict[str, Any]], limit: int | None) -> list[dict[str, Any]]:
-    """The toolset's rows, as many as asked for."""
-    return [row for number, row in enumerate(rows) if limit is None or number < limit]
+def first_tools(path: Path, limit: int | None) -> list[dict[str, Any]]:
+    """The toolset's rows, as many as asked for.
+
+    Raises:
+        ToolAlpacaError: the file is missing, or a row is no tool.
+    """
+    rows = list(itertools.islice(read_jsonl(path), limit))
+    for number, row in enumerate(rows, 1):
+        record(Tool, row, f"{path}, row {number}")
+    return rows

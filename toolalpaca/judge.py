@@ -12,15 +12,29 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from toolalpaca.evaluations import FILES
 from toolalpaca.metrics import Rate, rate
 from toolalpaca.models import ChatModel
 from toolalpaca.prompts import Prompt, PromptFolder
-from toolalpaca.schema import Episode, Outcome, ReplyError, Task, Tool, from_row
+from toolalpaca.schema import Episode, Outcome, ReplyError, Task, Tool, ToolAlpacaError, from_row
 
 GRADES = ("Yes", "No", "Uncertain")
 PARTS = ("process", "response")
 MAX_TEXT = 4_000  # characters of one input, response or answer that the judge reads
+TAKEN = {*FILES, "instances", "instructions", "original", "run_agent"}  # files and stages of a run
 OBJECT = re.compile(r"\{[^{}]*\}")
+
+
+def check_name(name: str) -> None:
+    """Hold the name of a file of judgements, without .jsonl, against what it must not be.
+
+    Raises:
+        ToolAlpacaError: it is no plain name, or that of another file or stage of the run.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ToolAlpacaError(f"--name {name!r}: expected letters, digits, '_', '.' and '-'")
+    if name.casefold() in TAKEN:
+        raise ToolAlpacaError(f"--name {name} is a file of the run itself; give another name")
 
 
 def parse_verdict(text: str) -> dict[str, str]:

@@ -95,7 +95,8 @@ def load_models_file(path: str | Path) -> dict[str, ModelConfig]:
     import yaml
 
     if not Path(path).is_file():
-        raise ToolAlpacaError(f"--models {path} does not exist")
+        what = "is a folder; expected a YAML file" if Path(path).is_dir() else "does not exist"
+        raise ToolAlpacaError(f"--models {path} {what}")
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

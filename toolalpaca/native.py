@@ -8,7 +8,9 @@ turns the reply back, so that every style is run and scored by the same code.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from toolalpaca import react
@@ -16,7 +18,7 @@ from toolalpaca.models import ChatModel, Completion
 from toolalpaca.prompts import Message, Prompt, PromptFolder
 from toolalpaca.react import Action
 from toolalpaca.schema import Function, ReplyError
-from toolalpaca.sft import function_schema
+from toolalpaca.sft import function_schema, native_name
 
 PROMPT = "student_tools"
 
@@ -33,8 +35,9 @@ class NativeAssistant:
     Calls that a reply asks for beyond the first are made in the steps that follow, without asking again.
     """
 
-    def __init__(self, model: ChatModel):
+    def __init__(self, model: ChatModel, functions: list[Function]):
         self.model, self.name = model, model.name
+        self.names = {native_name(function.name): function.name for function in functions}
         self._waiting: list[str] = []
 
     async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
@@ -43,7 +46,7 @@ class NativeAssistant:
             return Completion(self._waiting.pop(0))
         native = prompt.followed_by(to_native(prompt.history))
         completion = await self.model.complete(native, sample=sample)
-        first, *self._waiting = to_react(completion)
+        first, *self._waiting = to_react(completion, self.names)
         return replace(completion, text=first, tool_calls=())
 
 
@@ -65,20 +68,24 @@ def to_native(history: list[Message]) -> list[dict[str, Any]]:
         except ReplyError:
             arguments = "{}"  # chat templates and endpoints accept nothing else than an object
         call_id = f"call_{number}"
-        function = {"name": parsed.function, "arguments": arguments}
+        name = native_name(parsed.function)
+        function = {"name": name, "arguments": arguments}
         messages += [
             {
                 "role": "assistant",
                 "content": parsed.thought,
                 "tool_calls": [{"id": call_id, "type": "function", "function": function}],
             },
-            {"role": "tool", "tool_call_id": call_id, "name": parsed.function, "content": observation},
+            {"role": "tool", "tool_call_id": call_id, "name": name, "content": observation},
         ]
     return messages
 
 
-def to_react(completion: Completion) -> list[str]:
-    """A reply as ReAct texts: one per call, or the final answer; an empty reply stays empty."""
+def to_react(completion: Completion, names: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """A reply as ReAct texts: one per call, or the final answer; an empty reply stays empty.
+
+    `names` gives the function of each native name that is not the function's own.
+    """
     # In the text of a chat template the call stands as markup, or is all of it.
     said = completion.text.partition("<tool_call>")[0] if completion.tool_calls else completion.text
     thought = react.inline("" if completion.tool_calls and said.lstrip().startswith("{") else said)
@@ -89,6 +96,7 @@ def to_react(completion: Completion) -> list[str]:
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments or {}, ensure_ascii=False)
         name = str(function.get("name") or "").replace("\n", " ").strip()
+        name = names.get(name, name)
         texts.append(react.render_action("" if number else thought, name, arguments or "{}"))
     if texts:
         return texts

@@ -13,11 +13,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from toolalpaca import files
 from toolalpaca.files import dumps, read_jsonl
 from toolalpaca.holdout import has_own_tasks
 from toolalpaca.original import LISTS, OPTIONAL, SIDECAR, UNREADABLE
 from toolalpaca.react import STYLES
-from toolalpaca.schema import Episode, Instance, Instruction, Step, Task, Tool, ToolAlpacaError, from_row
+from toolalpaca.schema import Episode, Instance, Instruction, Step, Task, Tool, ToolAlpacaError
 
 VICUNA = STYLES["vicuna"]
 
@@ -138,22 +139,18 @@ def read_records(run: Path) -> list[tuple[Tool, list[str], dict[int, Task], list
     if not (run / "toolset.jsonl").is_file():
         raise ToolAlpacaError(f"{run / 'toolset.jsonl'} does not exist; a run folder is expected")
     asked: dict[str, list[str]] = defaultdict(list)
-    for row in _rows(run / "instructions.jsonl"):
-        instruction = from_row(Instruction, row)
+    for instruction in _records(run / "instructions.jsonl", Instruction):
         asked[instruction.tool_id].append(instruction.instruction)
     tasks: dict[str, dict[int, Task]] = defaultdict(dict)
     built = (run / SIDECAR).is_file() and not has_own_tasks(run)
-    for row in _rows(run / "tasks.jsonl") if not built else ():
-        task = from_row(Task, row)
+    for task in _records(run / "tasks.jsonl", Task) if not built else ():
         tasks[task.tool_id][_number(task.task_id)] = task
     instances: dict[str, dict[int, Instance]] = defaultdict(dict)
-    for row in _rows(run / "instances.jsonl"):
-        instance = from_row(Instance, row)
+    for instance in _records(run / "instances.jsonl", Instance):
         instances[instance.tool_id][_number(instance.instance_id)] = instance
     dropped = {row["instance_id"]: row["filter"] for row in _rows(run / "filtered.jsonl")}
     records = []
-    for row in read_jsonl(run / "toolset.jsonl"):
-        tool = from_row(Tool, row)
+    for tool in files.read_records(run / "toolset.jsonl", Tool):
         made = instances[tool.tool_id]
         filled = [
             made.get(number) or _missing(tool, number, dropped) for number in range(max(made, default=-1) + 1)
@@ -189,6 +186,10 @@ def export_original(run: str | Path) -> list[dict[str, Any]]:
     return apis
 
 
+def _records(path: Path, cls: type) -> Any:
+    return files.read_records(path, cls) if path.is_file() else ()
+
+
 def _rows(path: Path) -> Any:
     return read_jsonl(path) if path.is_file() else ()
 
@@ -203,4 +204,4 @@ def _hash(value: Any) -> str:
 
 def episodes_of(run: Path) -> list[Episode]:
     """The episodes of a run, none when it has no episodes.jsonl."""
-    return [from_row(Episode, row) for row in _rows(run / "episodes.jsonl")]
+    return list(_records(run / "episodes.jsonl", Episode))

@@ -110,7 +110,7 @@ def table_4(evaluations: Sequence[Evaluation]) -> Table:
 
 
 def _unscored_notes(evaluations: Sequence[Evaluation]) -> list[str]:
-    notes = []
+    notes = [f"{e.label}: not all of the run, {e.attempted}." for e in evaluations if e.attempted]
     for e in evaluations:
         reasons: Counter[str] = Counter()
         for a in e.attempts:

@@ -11,10 +11,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.files import dumps, read_jsonl
+from toolalpaca.files import dumps, read_records
 from toolalpaca.metrics import agreement
 from toolalpaca.page import render
-from toolalpaca.schema import Instance, Tool, ToolAlpacaError, from_row, to_row
+from toolalpaca.schema import Instance, Tool, ToolAlpacaError, to_row
 
 FORMAT = "toolalpaca-review-1"
 
@@ -72,13 +72,12 @@ def draw_sample(run: str | Path, n: int, seed: int) -> list[dict[str, Any]]:
     run = Path(run)
     if n < 1:
         raise ToolAlpacaError(f"--n must be at least 1, got {n}")
-    rows = sorted(read_jsonl(run / "instances.jsonl"), key=lambda row: str(row.get("instance_id")))
-    if not rows:
+    instances = sorted(read_records(run / "instances.jsonl", Instance), key=lambda i: i.instance_id)
+    if not instances:
         raise ToolAlpacaError(f"{run}/instances.jsonl is empty: there is nothing to review")
-    tools = {row["tool_id"]: from_row(Tool, row) for row in read_jsonl(run / "toolset.jsonl")}
+    tools = {tool.tool_id: tool for tool in read_records(run / "toolset.jsonl", Tool)}
     chosen = []
-    for row in random.Random(seed).sample(rows, min(n, len(rows))):
-        instance = from_row(Instance, row)
+    for instance in random.Random(seed).sample(instances, min(n, len(instances))):
         tool = tools.get(instance.tool_id)
         chosen.append({"instance": to_row(instance), "tool": _shown(tool) if tool else None})
     return chosen

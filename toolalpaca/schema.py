@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any
@@ -222,34 +223,55 @@ def to_row(record: Any) -> dict[str, Any]:
     return dataclasses.asdict(record)
 
 
-_NESTED: dict[type, dict[str, type | None]] = {}
+_FIELDS: dict[type, dict[str, tuple[tuple[type, ...], type | None]]] = {}
+_KINDS = {
+    str: "a text",
+    int: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 
 
-def _nested(cls: type) -> dict[str, type | None]:
-    """A record's fields, each with the record type that it lists or None."""
-    if cls not in _NESTED:
-        _NESTED[cls] = {}
+def _fields(cls: type) -> dict[str, tuple[tuple[type, ...], type | None]]:
+    """A record's fields, each with the kinds of value it takes and, for a list, of what."""
+    if cls not in _FIELDS:
+        _FIELDS[cls] = {}
         for name, hint in typing.get_type_hints(cls).items():
-            item = next(iter(typing.get_args(hint)), None) if typing.get_origin(hint) is list else None
-            _NESTED[cls][name] = item if dataclasses.is_dataclass(item) else None
-    return _NESTED[cls]
+            args = typing.get_args(hint)
+            kinds = args if isinstance(hint, types.UnionType) else (typing.get_origin(hint) or hint,)
+            _FIELDS[cls][name] = kinds, args[0] if list in kinds else None
+    return _FIELDS[cls]
 
 
-def from_row(cls: type, row: dict[str, Any]) -> Any:
+def from_row(cls: type, row: dict[str, Any], where: str = "") -> Any:
     """The record a JSON object describes.
 
+    Args:
+        where: what a message calls the record, when it is part of another.
+
     Raises:
-        ToolAlpacaError: a field is missing or unknown.
+        ToolAlpacaError: a field is missing, unknown, or of another kind than the record's.
     """
+    where = where or cls.__name__
     if not isinstance(row, dict):
-        raise ToolAlpacaError(f"expected a JSON object for {cls.__name__}, got {type(row).__name__}")
-    fields = _nested(cls)
+        raise ToolAlpacaError(f"{where} should be an object, got {_kind(row)}")
+    fields = _fields(cls)
     if unknown := row.keys() - fields.keys():
-        raise ToolAlpacaError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
-    values = {
-        name: value if (item := fields[name]) is None or value is None else [from_row(item, v) for v in value]
-        for name, value in row.items()
-    }
+        raise ToolAlpacaError(f"{where} has no field {', '.join(sorted(unknown))}")
+    values = {}
+    for name, value in row.items():
+        kinds, item = fields[name]
+        if not isinstance(value, kinds):
+            expected = " or ".join(_KINDS[kind] for kind in kinds)
+            raise ToolAlpacaError(f"{where}.{name} should be {expected}, got {_kind(value)}")
+        if item is str and not all(isinstance(v, str) for v in value):
+            raise ToolAlpacaError(f"{where}.{name} should be a list of texts")
+        nested = dataclasses.is_dataclass(item)
+        values[name] = (
+            [from_row(item, v, f"{where}.{name}.{i}") for i, v in enumerate(value)] if nested else value
+        )
     try:
         return cls(**values)
     except TypeError as error:
@@ -260,4 +282,8 @@ def from_row(cls: type, row: dict[str, Any]) -> Any:
             and f.default is dataclasses.MISSING
             and f.default_factory is dataclasses.MISSING
         ]
-        raise ToolAlpacaError(f"{cls.__name__} lacks {', '.join(missing) or error}") from None
+        raise ToolAlpacaError(f"{where} lacks {', '.join(missing) or error}") from None
+
+
+def _kind(value: Any) -> str:
+    return _KINDS.get(type(value), f"{value!r:.40}")

@@ -29,6 +29,7 @@ from toolalpaca.sources import Sources
 from toolalpaca.values import squash, words
 
 PASSING = (Scenario.SERVER_ERROR, Scenario.RATE_LIMIT)  # the task is to try again what fails at first
+MAX_REASON, MAX_LINE = 500, 300  # characters of a finding's reason, and of a response in it
 ANSWER = -1  # the step of a finding that is about the final answer
 STATUS = re.compile(r"\s*Status Code:\s*(\d{3})")
 STORED = re.compile(r"\s*The output is too long")  # the original tools answer so in a long response's place
@@ -48,6 +49,7 @@ class _Scored:
     broken: bool = False
 
     def add(self, kind: ErrorType, step: int, reason: str, breaks: bool) -> None:
+        reason = _shortened(reason, MAX_REASON)
         if not any(f.type == kind and f.step == step and f.reason == reason for f in self.findings):
             self.findings.append(Finding(kind, step, reason))
         self.broken |= breaks
@@ -280,5 +282,10 @@ def _lookup(c: int, calls: list[Call], known: list[Known]) -> bool:
 
 
 def _first_line(text: str) -> str:
-    line = text.strip().split("\n")[0]
-    return line if len(line) <= 160 else line[:157] + "..."
+    return _shortened(text.strip().split("\n")[0], MAX_LINE)
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text without its middle where it is longer: a message often begins with what and ends with why."""
+    half = (most - 5) // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"

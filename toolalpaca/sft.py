@@ -9,6 +9,8 @@ reacting to a tool's error is what the corpus teaches.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any
 
 from toolalpaca import react
@@ -18,6 +20,7 @@ from toolalpaca.published import read_input
 from toolalpaca.react import STYLES
 from toolalpaca.schema import Function, Instance, Outcome, ReplyError, Step, Tool
 
+NATIVE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 NATIVE_PROMPT = "student_tools"  # what native.py opens an evaluation with
 
 
@@ -111,6 +114,18 @@ def trim(row: dict[str, Any], keep: int = 0) -> dict[str, Any]:
     return {**row, "functions": kept, "messages": opening + list(row["messages"][len(opening) :])}
 
 
+def native_name(name: str) -> str:
+    """A function's name as OpenAI and others take it: letters, digits, `_` and `-`, at most 64.
+
+    A name that is right stays; another keeps what is right in it, and a hash of the whole tells apart those
+    that would be alike.
+    """
+    if NATIVE_NAME.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{re.sub(r'[^a-zA-Z0-9_-]+', '_', name)[:55]}_{digest}"
+
+
 def function_schema(function: Function) -> dict[str, Any]:
     """A function as OpenAI's tool definition, `{"type": "function", "function": {...}}`."""
     properties = {}
@@ -126,7 +141,11 @@ def function_schema(function: Function) -> dict[str, Any]:
     }
     return {
         "type": "function",
-        "function": {"name": function.name, "description": function.description, "parameters": parameters},
+        "function": {
+            "name": native_name(function.name),
+            "description": function.description,
+            "parameters": parameters,
+        },
     }
 
 
@@ -162,10 +181,11 @@ def _native_turn(step: Step, call_id: str) -> list[dict[str, Any]]:
         arguments = react.parse_input(step.input)
     except ReplyError:  # an imported step's text, of which its own tool took what stands in brackets
         arguments = react.parse_input(read_input(step.input))
-    call = {"id": call_id, "type": "function", "function": {"name": step.function, "arguments": arguments}}
+    name = native_name(step.function)
+    call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
     return [
         {"role": "assistant", "content": step.thought, "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": call_id, "name": step.function, "content": step.response},
+        {"role": "tool", "tool_call_id": call_id, "name": name, "content": step.response},
     ]
 
 

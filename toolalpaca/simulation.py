@@ -13,6 +13,7 @@ from toolalpaca import filters
 from toolalpaca.agents import MAX_STEPS, assistant_opening, run_episode
 from toolalpaca.environment import MAX_OBSERVATION, Environment
 from toolalpaca.executors import Executor
+from toolalpaca.files import record
 from toolalpaca.models import ChatModel
 from toolalpaca.prompts import PromptFolder
 from toolalpaca.schema import Instance, Instruction, Tool, ToolAlpacaError, from_row, to_row
@@ -39,7 +40,7 @@ class Toolset:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     try:
-                        tool_id = json.loads(line)["tool_id"]
+                        tool_id = str(json.loads(line)["tool_id"])
                         self._offsets[tool_id] = offset
                         self._digests[tool_id] = hashlib.sha256(line).hexdigest()[:16]
                     except (ValueError, TypeError, KeyError):
@@ -58,8 +59,8 @@ class Toolset:
         Raises:
             ToolAlpacaError: a row is no instruction, or its tool is not in the toolset.
         """
-        for row in instructions:
-            tool_id = from_row(Instruction, row).tool_id
+        for number, row in enumerate(instructions, 1):
+            tool_id = record(Instruction, row, f"instructions.jsonl, row {number}").tool_id
             if tool_id not in self:
                 raise self._unknown(tool_id)
             yield {**row, "tool_digest": self._digests[tool_id]}
@@ -72,7 +73,7 @@ class Toolset:
             raise self._unknown(tool_id)
         with self.path.open("rb") as stream:
             stream.seek(self._offsets[tool_id])
-            tool = from_row(Tool, json.loads(stream.readline()))
+            tool = record(Tool, json.loads(stream.readline()), f"{self.path}, tool {tool_id!r}")
         self._recent[tool_id] = tool
         if len(self._recent) > TOOLS_IN_MEMORY:
             self._recent.popitem(last=False)

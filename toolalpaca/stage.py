@@ -51,6 +51,8 @@ class Run:
             hashes = self._prompt_hashes()
             used = self.ledger.meta(f"prompts:{stage}") or {}
             self._check(f"prompts:{stage}", {name: hashes.get(name.split()[-1]) for name in used})
+            if self.retry_failed and self.ledger.meta(f"config:{stage}") is None:
+                raise ToolAlpacaError(f"{folder} holds no earlier try of this: run it without --retry_failed")
         except BaseException:
             os.close(self._lock)
             raise
@@ -88,21 +90,24 @@ class Run:
         fresh = not folder.exists() or not any(folder.iterdir())
         if not fresh and not ours:
             raise ToolAlpacaError(f"{folder} is not empty and is no run of ours; choose another --out")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ToolAlpacaError(f"{folder} cannot be made: {error.strerror}") from None
+        if fresh and (retry_failed or config.get("retry_failed")):
+            raise ToolAlpacaError(f"{folder} holds no run yet: run it without --retry_failed")
         prompts = prompts or config.get("prompts")
         if isinstance(prompts, str | Path):
             prompts = PromptFolder(prompts)
         models = models or config.get("models")
+        models_file = load_models_file(models) if models else None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ToolAlpacaError(f"{folder} cannot be made: {error.strerror}") from None
         max_cost = config.get("max_cost") if max_cost is None else max_cost
         return cls(
             folder,
             stage,
             json.loads(json.dumps({k: v for k, v in config.items() if k not in EXECUTION}, default=str)),
             prompts=prompts,
-            models=load_models_file(models) if models else None,
+            models=models_file,
             retry_failed=retry_failed or config.get("retry_failed", False),
             max_cost=max_cost,
             fresh=fresh,
@@ -180,14 +185,16 @@ class Run:
                 f"--models has an unknown role {', '.join(sorted(unknown))}; this stage has "
                 f"{', '.join(sorted(model.role for model in self.recorded)) or 'none'}"
             )
+        width = None if concurrency == "auto" else parse_concurrency(concurrency)
+        begun = self.ledger.meta(f"config:{self.stage_name}") is not None
+        fresh, self._fresh = self._fresh, False
         self._store_begun_with()
-        self._fresh = False
         salt = "".join(m.identity.get("fingerprint", "") for m in self.recorded)
         work = Work(
             StageRows(self.ledger, name, rows, key=key, folder=self.folder, salt=salt),
             fn,
             output=self.folder / output,
-            concurrency=None if concurrency == "auto" else parse_concurrency(concurrency),
+            concurrency=width,
             ledger=self.ledger,
             meter=self.meter,
             models=self.recorded,
@@ -196,12 +203,18 @@ class Run:
         )
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         try:
-            summary = work.run()
-        finally:  # a template's change makes stored rows outdated, once it was sent to a paid model
-            hashes, used = self._prompt_hashes(), self._begun_with[f"prompts:{self.stage_name}"]
-            for recorded in self.recorded:
-                used |= {f"prompt {name}": hashes.get(name) for name in recorded.prompts}
-            self._store_begun_with()
+            try:
+                summary = work.run()
+            finally:  # a template's change makes stored rows outdated, once it was sent to a paid model
+                hashes, used = self._prompt_hashes(), self._begun_with[f"prompts:{self.stage_name}"]
+                for recorded in self.recorded:
+                    used |= {f"prompt {name}": hashes.get(name) for name in recorded.prompts}
+                self._store_begun_with()
+        except ToolAlpacaError:  # when nothing came of it, what was wrong may be set right in this folder
+            if not (begun or self.ledger.broken or self.ledger.query(sql.KEPT, *[self.stage_name] * 2)):
+                self._fresh, self._begun_with = fresh, dict.fromkeys(self._begun_with)
+                self._store_begun_with()
+            raise
         if not summary.nothing_to_do:
             self._write_manifest(name, started, summary)
         return summary

@@ -49,6 +49,10 @@ class Bulk:
         return self.head + ",".join([self.row] * rows) + self.tail
 
 
+KEPT = (  # whether anything came of a stage: replies, or rows that ended
+    "SELECT 1 FROM completions WHERE stage=? UNION ALL "
+    "SELECT 1 FROM rows WHERE stage=? AND state!='pending' LIMIT 1"
+)
 INSERT_COMPLETION = Bulk("INSERT OR IGNORE INTO completions VALUES ", "(?,?,?,?,?,?,?,?,?,?,'',?)")
 INSERT_ATTEMPT = Bulk("INSERT INTO attempts VALUES ", "(?,?,?,?,?,?,?)")
 COUNT_FAULT = Bulk(

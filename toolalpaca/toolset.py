@@ -75,7 +75,9 @@ class Toolsmith:
         try:
             if not functions_of(api.openapi):
                 raise ReplyError("invalid_openapi", "the specification has no operation")
-            described = one_paragraph(json.loads(api.openapi).get("info", {}).get("description") or "")
+            info = json.loads(api.openapi).get("info")
+            described = info.get("description") if isinstance(info, dict) else ""
+            described = one_paragraph(described if isinstance(described, str) else "")
         except ReplyError as error:
             raise RowFailure(error.reason, error.detail) from None
         introduction = described if len(described.split()) >= 8 else await self.introduction(api, variant)

@@ -21,7 +21,7 @@ from toolalpaca.schema import ReplyError
 GET_DETAILS, CURRENT_TIME, RETRIEVE = "getDetails", "getCurrentDateTime", "retrieveFromOutput"
 BUILTINS = (GET_DETAILS, CURRENT_TIME, RETRIEVE)
 MAX_TRIES = 3
-STATUS = re.compile(r"^Status Code: (\d{3})\. Response: ", re.DOTALL)
+STATUS = re.compile(r"^Status Code: (\d{3})\. Response:\s*")  # and nothing more, where there is no content
 REJECTED = re.compile(r"parameter '([^']+)'.{0,60}?use '([^']*)'")
 CUT = "... (cut: "
 NOTHING = "nothing was found"

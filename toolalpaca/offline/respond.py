@@ -62,7 +62,8 @@ def schema_response(
 
 def _success(spec: Spec, operation: Operation, arguments: Json, memory: Memory, scenario: str, seed: int):
     status, _, media = operation.success()
-    title = str(spec.document.get("info", {}).get("title", ""))
+    info = spec.document.get("info")
+    title = str(info.get("title", "")) if isinstance(info, dict) else ""
     rng = fields.rng_of(seed, title, operation.name, json.dumps(arguments, sort_keys=True, default=str))
     schemas = [m.schema for m in media if "json" in m.type]
     if not schemas:

@@ -105,6 +105,8 @@ def _sentence(result: Result, shown: int, total: int) -> str:
             return f"{done}."
         told = [f"the {words(k)} {'are' if is_plural(words(k)) else 'is'} {_value(v)}" for k, v in pairs]
         return f"{done}. T{joined(told[:shown])[1:]}."
+    if body == "" and doc.family in OUTCOMES:  # no content, as many answer a delete
+        return f"{OUTCOMES[doc.family].format(object_, 'have' if is_plural(object_) else 'has')}."
     return f"The {object_}: {_value(body)}." if body not in ("", None, {}) else f"The {object_} is done."
 
 

@@ -112,7 +112,7 @@ def _key(variables: dict[str, Any]) -> str:
 
 def retrieve(question: str, text: str) -> str:
     """The entries of a response that share most words with the question; the first ones for a tie."""
-    items, _ = acting.loads(re.sub(r"^Status Code: \d+\. Response: ", "", text))
+    items, _ = acting.loads(acting.STATUS.sub("", text))
     if not isinstance(items, list) or not items:
         return text[:1_500]
     if len(items) == 1 and isinstance(items[0], dict):

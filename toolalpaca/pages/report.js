@@ -10,6 +10,8 @@ let current = null;
 let limit = PAGE;
 const entries = new Map(); // episode -> its button in the list
 const repeated = episodes.some((episode) => episode.sample);
+const labelOf = (episode) => models[episode.model].label + (repeated ? ` #${episode.sample}` : "");
+const LONG_NAME = 24; // letters; the value of such a name stands below it, not beside it
 
 episodes.forEach((episode) => {
   const task = tasks[episode.task];
@@ -52,7 +54,7 @@ function entry(episode) {
   const button = h("button", {
     type: "button", class: "item", "aria-current": String(episode === current), tabindex: episode === current ? "0" : "-1", onclick: () => open(episode, true),
   },
-    h("b", {}, ...visible(models[episode.model].label + (repeated ? ` #${episode.sample}` : ""))),
+    h("b", {}, ...visible(labelOf(episode))),
     h("span", { class: "chips" }, chip("procedure", episode.procedure), chip("overall", episode.overall), typeChips(episode)));
   entries.set(episode, button);
   return button;
@@ -147,6 +149,9 @@ function show() {
   const task = tasks[current.task];
   const shownEpisodes = [current];
   const other = $("compare").value;
+  for (const option of $("compare").options) { // beside itself a model would say nothing
+    option.hidden = option.disabled = option.value === String(current.model) && option.value !== other;
+  }
   if (other !== "" && Number(other) !== current.model) {
     const found = episodes.filter((e) => e.model === Number(other) && e.task === current.task);
     shownEpisodes.push(found.find((e) => e.sample === current.sample) || found[0] || null);
@@ -172,9 +177,9 @@ function attempt(episode, task) {
   const met = new Set(episode.steps.map((step) => step.gold));
   const seen = new Set();
   const unscored = episode.unscored ? h("p", { class: "small soft" }, "Not scored: ", ...visible(episode.unscored)) : "";
-  return h("section", { class: "attempt", "aria-label": models[episode.model].label },
+  return h("section", { class: "attempt", "aria-label": labelOf(episode) },
     h("header", {},
-      h("h3", {}, ...visible(models[episode.model].label)),
+      h("h3", {}, ...visible(labelOf(episode))),
       h("div", { class: "chips" }, chip("procedure", episode.procedure), chip("answer", episode.answer),
         chip("overall", episode.overall), typeChips(episode)),
       unscored,
@@ -229,14 +234,16 @@ function fields(text) {
 
 // The gold step beside the model's; a value that is not the same text is marked, what it means is the scoring's to say.
 function goldNode(gold, index, step, again) {
-  if (!gold) return h("div", { class: "gold none" }, h("span", { class: "label" }, "Gold"), "No gold step calls this function.");
+  if (!gold) return h("div", { class: "gold none" }, h("span", { class: "label" }, "Gold"),
+    step.function ? "No gold step calls this function." : "This step calls no function.");
   const values = fields(gold.input);
   const given = step ? fields(step.input) || {} : null;
   const row = ([name, value]) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     const open = text === "" || text.includes("${");
     const differs = given && !open && JSON.stringify(given[name]) !== JSON.stringify(value);
-    return h("tr", { class: differs ? "differs" : null, title: differs ? "differs from the call" : null },
+    const classes = [differs && "differs", name.length > LONG_NAME && "long"].filter(Boolean).join(" ");
+    return h("tr", { class: classes || null, title: differs ? "differs from the call" : null },
       h("td", {}, ...visible(name)), h("td", {}, ...visible(text)));
   };
   return h("div", { class: "gold" },
@@ -268,7 +275,12 @@ $("tables").append(...DATA.tables.map((table) => h("section", {},
     h("thead", {}, h("tr", {}, table.header.map((cell) => h("th", { scope: "col" }, ...visible(cell))))),
     h("tbody", {}, table.rows.map((row) => h("tr", { class: row[0].startsWith("paper: ") ? "paper" : null },
       row.map((cell) => h("td", {}, ...visible(cell)))))))),
+  h("p", { class: "cue", hidden: true }, "More columns to the right: scroll the table sideways."),
   table.notes.map((note) => h("p", {}, ...visible(note))))));
+const widths = new ResizeObserver((boxes) => boxes.forEach(({ target }) => {
+  target.nextElementSibling.hidden = target.scrollWidth <= target.clientWidth;
+}));
+document.querySelectorAll("#tables .scroll").forEach((box) => widths.observe(box));
 if (DATA.figure) {
   $("tables").firstElementChild.append(h("figure", {},
     h("img", { src: DATA.figure, alt: "Two histograms: words per instruction and words per final output" }),

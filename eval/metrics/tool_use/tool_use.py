@@ -18,7 +18,7 @@ import evaluate
 
 from toolalpaca.metrics import tally
 from toolalpaca.openapi import functions_of
-from toolalpaca.schema import Episode, Task, Tool, ToolAlpacaError, from_row, to_row
+from toolalpaca.schema import Episode, ReplyError, Task, Tool, ToolAlpacaError, from_row, to_row
 from toolalpaca.scoring import STATUS, score
 
 _DESCRIPTION = """\
@@ -83,7 +83,7 @@ class ToolUse(evaluate.Metric):
             try:
                 task, tool = _task(json.loads(reference), number)
                 verdicts.append(score(task, _episode(json.loads(prediction), task), tool))
-            except (ToolAlpacaError, KeyError, TypeError, AttributeError, ValueError) as error:
+            except (ToolAlpacaError, ReplyError, KeyError, TypeError, AttributeError, ValueError) as error:
                 raise ValueError(f"prediction or reference {number} cannot be read: {error!r}") from error
         found = tally(verdicts)
         result: dict[str, Any] = {"episodes": found.episodes, "unscored": found.machinery, **found.errors}
