@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from toolalpaca import react
@@ -455,8 +455,14 @@ SCHEMAS = st.recursive(
 )
 
 
+NESTED = {
+    "oneOf": [{"type": "boolean"}, {"oneOf": [{"type": "boolean"}, {"type": "string", "format": "date"}]}]
+}
+
+
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(SCHEMAS, st.integers(0, 5))
+@example({"type": "array", "items": NESTED, "minItems": 2}, 0)
 def test_responses_conform_to_any_schema(schema, seed):
     operation = {"operationId": "getIt", "responses": answer(schema)}
     document = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from toolalpaca.spec import Operation
 
 MAX_DEPTH = 5  # below it only what is required
 TRIES = 25
+OTHERS = 10  # values of an alternative that fit several, before a plain value is tried
 PLAIN = (None, True, 0, -1, 2.5, "", "a", "lantern", "lantern harbor meadow violin copper", [], {})
 _FORMATS = {
     "password": "Kestrel-4821", "byte": "a2VzdHJlbA==", "binary": "kestrel", "time": "18:30:00Z",
@@ -96,7 +98,8 @@ class _Maker:
         whole = follow(schema, self.root) if isinstance(schema, dict) else {}
         if "oneOf" in whole and not self.fits(whole, value):
             # What was made for one alternative fits another too, as strings in overlapping spans do.
-            return next((v for v in PLAIN if self.fits(whole, v)), value)
+            others = itertools.chain((self._make(schema, name, depth) for _ in range(OTHERS)), PLAIN)
+            return next((v for v in others if self.fits(whole, v)), value)
         return value
 
     def _make(self, schema: Any, name: str, depth: int) -> Any:
