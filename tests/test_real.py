@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 import json
 
@@ -226,6 +227,29 @@ def test_credentials_reach_the_api_and_nothing_else(monkeypatch):
     run(answers, test)
 
 
+@pytest.mark.parametrize("schema", [{"maxLength": 64}, {"enum": ["a"]}, {"pattern": "^[a-z]+$"}])
+def test_a_credential_that_the_specification_refuses_is_not_shown(monkeypatch, schema):
+    secret = "eyJhbGciOi" + "SECRET" * 30  # longer than what a message shows of a value
+    monkeypatch.setenv("THING_KEY", secret)
+    tool = tool_for("https://api.example.com")
+    document = json.loads(tool.openapi)
+    document["paths"]["/things/{kind}"]["get"]["parameters"][1]["schema"].update(schema)
+    tool = dataclasses.replace(tool, openapi=dumps(document))
+    executor = RealExecutor(["api.example.com"], {"key": "THING_KEY"})
+    with pytest.raises(ReplyError, match="'key'") as error:
+        asyncio.run(executor.execute(call_to(tool, kind="a")))
+    assert error.value.reason == "real_request"
+    assert "eyJ" not in str(error.value) and "SECRET" not in str(error.value)
+
+
+def test_no_part_of_a_credential_is_shown_with_a_url_that_cannot_be_called(monkeypatch):
+    monkeypatch.setenv("THING_KEY", "SECRET" * 60)
+    executor = RealExecutor(["api.example.com"], {"key": "THING_KEY"})
+    with pytest.raises(ReplyError, match="http or https URL") as error:
+        asyncio.run(executor.execute(call_to(tool_for(""), kind="a")))
+    assert "SECRET" not in str(error.value)
+
+
 def test_a_request_is_sent_as_it_is_written_with_the_credentials_behind(monkeypatch):
     monkeypatch.setenv("THING_KEY", "s3cret/value")
     secured = {
@@ -272,6 +296,20 @@ def test_binary_becomes_a_note_and_large_answers_are_cut():
         assert disguised.body == "[text/plain content of 3 bytes is not shown]"
         large = await executor.execute(call_to(tool, kind="large"))
         assert large.body == "x" * 1000 + " [cut after 1000 bytes]"
+
+    run(answers, test)
+
+
+def test_a_credential_that_is_echoed_where_an_answer_is_cut_is_not_shown_in_part(monkeypatch):
+    monkeypatch.setenv("THING_KEY", "s3cret-value-of-some-length")
+
+    async def answers(request: web.Request) -> web.Response:
+        return web.Response(text="x" * 980 + request.query["key"] + "y" * 100)
+
+    async def test(world: World):
+        executor = world.executor("a.test", max_bytes=1000, credentials={"key": "THING_KEY"})
+        answer = await executor.execute(call_to(tool_for(f"http://a.test:{world.port}"), kind="a"))
+        assert answer.body == "x" * 980 + " [cut after 1000 bytes]"
 
     run(answers, test)
 
