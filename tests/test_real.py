@@ -13,7 +13,7 @@ from aiohttp import web
 from toolalpaca.addresses import is_public, literal
 from toolalpaca.executors import Call
 from toolalpaca.files import dumps
-from toolalpaca.openapi import functions_of
+from toolalpaca.openapi import functions_of, lint
 from toolalpaca.real import RealExecutor, parse_credentials
 from toolalpaca.request import build_request
 from toolalpaca.schema import ReplyError, Tool, ToolAlpacaError
@@ -263,6 +263,31 @@ def test_a_request_is_sent_as_it_is_written_with_the_credentials_behind(monkeypa
         await executor.execute(call)
         sent = world.seen[0][1]
         assert sent == "/v%201/things/a%2Cb%3Bc%2Fd%20%C3%A9?key=x%2Cy%26z&api%20key=s3cret%2Fvalue"
+
+    run(ok, test)
+
+
+def test_headers_that_belong_to_the_connection_are_neither_parameters_nor_credentials(monkeypatch):
+    monkeypatch.setenv("THING_KEY", "169.254.169.254")
+    secured = {
+        "components": {"securitySchemes": {"k": {"type": "apiKey", "in": "header", "name": "host"}}},
+        "security": [{"k": []}],
+    }
+
+    async def test(world: World):
+        document = json.loads(tool_for(f"http://a.test:{world.port}", **secured).openapi)
+        operation = document["paths"]["/things/{kind}"]["get"]
+        for name in ("Host", "Content-Length", "Transfer-Encoding", "connection", "X-Mine"):
+            operation["parameters"].append({"name": name, "in": "header", "schema": {"type": "string"}})
+        text = dumps(document)
+        assert [p.name for p in functions_of(text)[0].parameters] == ["kind", "key", "X-Mine"]
+        assert any("'Host'" in warning for warning in lint(text))
+        tool = Tool("t", "t", "c", "", "", "", "", text, functions_of(text))
+        executor = world.executor("a.test", credentials={"k": "THING_KEY"})
+        await executor.execute(call_to(tool, kind="a", **{"X-Mine": "mine"}))
+        headers = world.seen[0][2]
+        assert (headers["Host"], headers["X-Mine"]) == (f"a.test:{world.port}", "mine")
+        assert "169.254" not in str(headers)
 
     run(ok, test)
 

@@ -26,7 +26,7 @@ from toolalpaca.documentation import body_parameters
 from toolalpaca.executors import Call, Response
 from toolalpaca.request import InvalidCall, build_request
 from toolalpaca.schema import ReplyError, ToolAlpacaError
-from toolalpaca.spec import Operation, Spec, load_spec
+from toolalpaca.spec import TRANSPORT_HEADERS, Json, Operation, Spec, load_spec
 
 TIMEOUT = 20.0  # seconds for a call, its redirects included
 MAX_BYTES = 1_000_000
@@ -129,7 +129,8 @@ class RealExecutor:
     def _authenticate(self, spec: Spec, operation: Operation, outgoing: _Outgoing) -> None:
         """Add the credentials of the first security requirement that the environment can meet."""
         for requirement in operation.security:
-            if not requirement or not requirement.keys() <= self.secrets.keys():
+            schemes = [spec.security_schemes.get(name, {}) for name in requirement]
+            if not requirement or any(map(_is_transport, schemes)) or not requirement.keys() <= self.secrets.keys():
                 continue
             for name in requirement:
                 scheme, secret = spec.security_schemes.get(name, {}), self.secrets[name]
@@ -302,6 +303,10 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
     if not good or "/" in text:
         raise ToolAlpacaError(f"--allow_host {text!r}: expected a host name such as api.example.com")
     return str(url.host).rstrip(".").lower(), explicit
+
+
+def _is_transport(scheme: Json) -> bool:
+    return scheme.get("in") == "header" and str(scheme.get("name")).lower() in TRANSPORT_HEADERS
 
 
 def _body_names(operation: Operation) -> set[str]:
