@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from toolalpaca.arguments import complaints
 from toolalpaca.inbound import Refusal, match_request
 from toolalpaca.request import InvalidCall, build_request
 from toolalpaca.schema import Tool
@@ -319,6 +320,19 @@ def test_other_calls_that_cannot_be_sent():
         ({"type": "integer", "nullable": True}, None, None),
         ({"type": "integer", "enum": [1, 2]}, "2", 2),
         ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, "4", 4),
+        ({"const": 5}, "5", 5),
+        ({"const": "5"}, 5, "5"),
+        ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}]}, ["1", 2], [1, "2"]),
+        (
+            {"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "integer"}},
+            [1, "2"],
+            ["1", 2],
+        ),
+        (
+            {"type": "object", "patternProperties": {"^n": {"type": "integer"}}},
+            {"n1": "1", "s": "1"},
+            {"n1": 1, "s": "1"},
+        ),
     ],
 )
 def test_coercions_lose_nothing(schema, given, sent):
@@ -329,6 +343,40 @@ def test_coercions_lose_nothing(schema, given, sent):
     assert isinstance(got, str) == isinstance(sent, str)
     if schema.get("type") == "integer" and sent is not None:
         assert "." not in request.body, "5.0 is no integer to every server"
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "fits"),
+    [(19.99, 0.01, True), (0.07, 0.01, True), (0.3, 0.1, True), (1e300, 0.01, True), (9, 3, True),
+     (19.995, 0.01, False), (0.1 + 0.2, 0.1, False), (0.25, 0.1, False), (10, 3, False)],
+)  # fmt: skip
+def test_multiples_are_those_of_the_decimals_as_written(value, step, fits):
+    schema = {"type": "number", "multipleOf": step}
+    if fits:
+        assert "p=" in build_request(spec([param("p", schema=schema)]), "f", {"p": value}).url
+    else:
+        assert wrong(spec([param("p", schema=schema)]), {"p": value}).kind == "out_of_range"
+    assert bool(complaints({"properties": {"p": schema}}, {"p": value})) is not fits
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad"),
+    [
+        ("byte", ["", "aGVsbG8=", "aGVsbG8gd29ybGQh"], ["!!!", "aGVsbG8", "aGVs bG8="]),
+        ("duration", ["P3D", "PT36S", "P1Y2M10DT2H30M", "P2W", "PT0.5S"], ["xx", "P", "PT", "3D", "P1DT"]),
+        ("uri-reference", ["/page?x=1#y", "../a", "https://a.example/b", ""], ["a b", "a\\b", "http://[x"]),
+        ("json-pointer", ["", "/items/0", "/a~1b/~0"], ["items", "/a~2"]),
+        ("regex", ["^[a-z]+$", r"\p{L}+", "(?<name>a)", "(?<=a)b"], ["((", "[a-"]),
+    ],
+)
+def test_formats_are_checked(form, good, bad):
+    text = spec(body={"type": "object", "properties": {"p": {"type": "string", "format": form}}})
+    for value in good:
+        assert json.loads(build_request(text, "f", {"p": value}).body) == {"p": value}
+    for value in bad:
+        mistake = wrong(text, {"p": value})
+        assert (mistake.kind, mistake.parameter) == ("bad_format", "p")
+        assert f"the format {form}, such as" in str(mistake)
 
 
 def test_types_of_openapi_3_1():

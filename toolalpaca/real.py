@@ -130,7 +130,11 @@ class RealExecutor:
         """Add the credentials of the first security requirement that the environment can meet."""
         for requirement in operation.security:
             schemes = [spec.security_schemes.get(name, {}) for name in requirement]
-            if not requirement or any(map(_is_transport, schemes)) or not requirement.keys() <= self.secrets.keys():
+            if (
+                not requirement
+                or any(map(_is_transport, schemes))
+                or not requirement.keys() <= self.secrets.keys()
+            ):
                 continue
             for name in requirement:
                 scheme, secret = spec.security_schemes.get(name, {}), self.secrets[name]
@@ -187,7 +191,9 @@ class RealExecutor:
     def _check(self, url: URL) -> None:
         """Refuse what is known to be wrong before any name is resolved."""
         if url.scheme not in ("http", "https") or not url.host:
-            raise RefusedAddressError(f"expected an http or https URL with a host, got {self._redact(str(url))[:200]!r}")
+            raise RefusedAddressError(
+                f"expected an http or https URL with a host, got {self._redact(str(url))[:200]!r}"
+            )
         if url.user is not None or url.password is not None:
             raise RefusedAddressError(f"a URL with credentials before its host ({url.host}) is not called")
         spelled = literal(url.host)
