@@ -460,6 +460,83 @@ def test_lists_in_a_query_are_read_back_whatever_their_members_hold():
     assert match_request(load_spec(text), "POST", "/x?few=a%2Cb", {}).arguments == {"few": ["a", "b"]}
 
 
+TEXTS = {"type": "array", "items": {"type": "string"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "schema", "value"),
+    [
+        ({}, {"oneOf": [{"type": "string"}, TEXTS]}, ["a", "b"]),
+        ({}, {"oneOf": [{"type": "string"}, TEXTS]}, "a"),
+        ({"explode": False}, {"anyOf": [{"type": "integer"}, TEXTS]}, ["a", "b"]),
+        ({}, {"anyOf": [{"type": "integer"}, TEXTS]}, ["a"]),
+        ({}, {"anyOf": [{"type": "integer"}, TEXTS]}, 5),
+        ({"where": "header"}, {"anyOf": [{"type": "integer"}, TEXTS]}, ["a", "b"]),
+        ({"where": "cookie"}, TEXTS, ["a", "b,c"]),
+        ({"style": "deepObject"}, {"type": "object", "properties": {"tags": TEXTS}}, {"tags": ["a"]}),
+        ({"explode": False}, {"type": "object", "properties": {"tags": TEXTS}}, {"tags": ["a", "b"]}),
+    ],
+)
+def test_alternatives_and_inner_lists_are_read_back(fields, schema, value):
+    text = spec([param("p", schema=schema, **fields)])
+    match, _ = read_back(text, {"p": value})
+    assert match.arguments == {"p": value}
+
+
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize("value", [5, ["a"], ["a", "b"]])
+def test_alternatives_in_a_form_are_read_back(media, value):
+    schema = {"anyOf": [{"type": "integer"}, TEXTS]}
+    text = spec(body={"type": "object", "properties": {"p": schema}}, media=media)
+    assert read_back(text, {"p": value})[0].arguments == {"p": value}
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "separator"),
+    [
+        ({"style": "spaceDelimited", "explode": False}, ["x y", "z"], "'blank'"),
+        ({"style": "pipeDelimited", "explode": False}, ["x|y", "z"], "'|'"),
+        ({"where": "header"}, ["x,y", "z"], "','"),
+        ({"where": "path", "style": "label", "explode": True}, ["x.y", "z"], "'.'"),
+    ],
+)
+def test_a_member_that_holds_what_separates_members_cannot_be_sent(fields, value, separator):
+    mistake = wrong(
+        spec([param("p", schema=TEXTS, **fields)], path="/x/{p}" if fields.get("where") == "path" else "/x"),
+        {"p": value},
+    )
+    assert (mistake.kind, mistake.parameter) == ("bad_format", "p")
+    assert separator in str(mistake)
+
+
+def test_a_body_of_neither_json_nor_a_form_is_refused():
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    mistake = wrong(spec(body=schema, media="application/xml"), {"a": "x"})
+    assert "application/xml" in str(mistake) and "cannot be sent" in str(mistake)
+    text = build_request(spec(body={"type": "string"}, media="application/xml"), "f", {"body": "<a/>"})
+    assert (text.body, text.headers) == ("<a/>", {"Content-Type": "application/xml"})
+
+
+@pytest.mark.parametrize("where", ["query", "header", "cookie", "path"])
+def test_null_is_written_in_json_alone(where):
+    nullable = {"type": "string", "nullable": True}
+    text = spec([param("p", where, nullable)], path="/x/{p}" if where == "path" else "/x")
+    if where == "path":
+        mistake = wrong(text, {"p": None})
+        assert (mistake.kind, mistake.parameter) == ("wrong_type", "p")
+    else:
+        request = build_request(text, "f", {"p": None})
+        assert "null" not in request.url + str(request.headers) and request.arguments == {}
+    required = spec([param("q", schema=nullable) | {"required": True}])
+    assert "expected a value that a query can hold, got null" in str(wrong(required, {"q": None}))
+    form = spec(
+        body={"type": "object", "properties": {"p": nullable}}, media="application/x-www-form-urlencoded"
+    )
+    assert build_request(form, "f", {"p": None}).body == ""
+    body = spec(body={"type": "object", "properties": {"p": nullable}})
+    assert json.loads(build_request(body, "f", {"p": None}).body) == {"p": None}
+
+
 def test_listed_values_of_another_type_than_the_schema_says_can_be_used():
     text = spec([param("s", schema={"type": "string", "enum": ["auto", 1, True, 1.5]}),
                  param("i", schema={"type": "integer", "enum": ["1", "2"]}),
