@@ -7,6 +7,7 @@ import random
 import pytest
 
 from toolalpaca.arguments import accepts
+from toolalpaca.offline import fields, generation
 from toolalpaca.offline.conforming import conforming
 
 NODE = {"$ref": "#/$defs/Node"}
@@ -84,6 +85,15 @@ def test_values_fit_and_depend_on_the_seed_alone(name):
     for value in values:
         assert accepts(schema, value), value
     assert values == [conforming(schema, random.Random(seed)) for seed in range(25)]
+
+
+@pytest.mark.parametrize("form", ["byte", "duration", "uri-reference", "json-pointer", "uuid", "date-time"])
+def test_the_teacher_writes_and_asks_for_values_of_the_formats_that_are_checked(form):
+    schema = {"type": "string", "format": form}
+    for seed in range(25):
+        rng = random.Random(seed)
+        assert accepts(schema, generation.make(schema, rng, 0, "thing"))
+        assert accepts(schema, fields.string(rng, fields.string_kind("thing", form), 0, "thing"))
 
 
 def test_wishes_come_true_where_they_fit():

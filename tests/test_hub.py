@@ -336,6 +336,21 @@ def test_a_result_file_can_be_excluded_too(tmp_path):
     assert read_excluded(tmp_path / "results.json").reason("What is the tallest tree of Lima, please?")
 
 
+def test_a_held_out_task_that_a_longer_text_quotes_is_found():
+    task = "Please find all the upcoming concerts in Berlin next weekend and tell me the ticket price"
+    before = (
+        "I am new in town. My sister visits me for her birthday and loves music a lot, so we want to go out "
+        "together somewhere nice. It has been a long day and I am in a hurry."
+    )
+    held = Decontaminator()
+    held.hold(task)
+    assert held.reason(f"{before} {task}.") == "shared_8grams"
+    assert held.reason(f"{before} Please find all the upcoming concerts in Berlin for us both.") == ""
+    whole = Decontaminator(max_overlap=1.0)
+    whole.hold(task)
+    assert whole.reason(f"{before} {task}.") == ""
+
+
 def test_the_index_finds_what_a_comparison_with_every_instruction_finds():
     rng = random.Random(0)
     letters = "abcdefghijklmn"

@@ -222,7 +222,9 @@ def test_inputs_that_only_the_original_tools_could_read(tmp_path):
     folder, record = dataset.build(tmp_path / "run", dataset.Options(), workers=1, say=lambda _: None)
     assert record["rows"]["sft"] == {"train": 2} and record["rows"]["sft_tools"] == {"train": 1}
     assert record["skipped"] == {"sft_tools": {"unreadable_input": 1}}
-    assert "1 unreadable_input" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert "1 unreadable_input" in card
+    assert "versions" in card.partition("## Provenance")[2] and "jsonschema " in card
     table = pq.read_table(next((folder / "sft_tools").glob("*.parquet")))
     (call,) = json.loads(table["messages"][0][2].as_py())["tool_calls"]
     assert call["function"] == {"name": "getFact", "arguments": {"n": 3}}

@@ -646,6 +646,60 @@ def test_repair_mends_every_mistake_the_teacher_makes():
         validate(extract_spec(reply))
 
 
+@pytest.mark.parametrize(
+    ("name", "description", "asked"),
+    [
+        ("boards/list", "", "list boards"),
+        ("boards.list", "Lists the boards of a team", "list boards"),
+        ("boards-list", "List boards", "list boards"),
+        ("boards/delete", "", "delete board"),
+        ("repos/list-for-org", "", "list repos for org"),
+        ("issues/create-comment", "", "create issue comment"),
+        ("gmail.users.messages.get", "", "get messages"),
+        ("weather_metar_get", "", "get weather metar"),
+        ("weatherForecast", "Returns the forecast", "return weather forecast"),
+        ("currentWeather", "", "get current weather"),
+        ("syncBoard", "", "sync board"),
+        ("pingServer", "Pings a server", "ping server"),
+        ("findPetsByStatus", "", "find pets by status"),
+    ],
+)
+def test_a_name_that_begins_with_a_noun_is_asked_for_with_a_verb(name, description, asked):
+    (doc,) = read(f"{name}: {description}".rstrip() + '\nParameters: {"q": "string."}')
+    assert f"{doc.verb} {doc.object}" == asked
+    (brief,) = read(f"{name}(q?)")
+    assert brief.name == doc.name and brief.verb
+
+
+def test_instances_of_an_openapi_file_with_slashes_in_its_names_are_acted_out():
+    def operation(name, **more):
+        card = {
+            "name": "card_id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "format": "uuid"},
+        }
+        return {
+            "operationId": name,
+            "parameters": [card],
+            "responses": {"200": {"description": "ok"}},
+            **more,
+        }
+
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "Cards", "version": "1"},
+        "paths": {"/cards/{card_id}": {"get": operation("cards/get"), "delete": operation("cards/delete")}},
+    }
+    text = json.dumps(document)
+    docs = read("\n".join(f.documentation for f in functions_of(text)))
+    asked = asking.People(docs, 0).instructions(random.Random(0), "plain", 20, Scenario.ORDINARY)
+    for one in asked:
+        assert re.search(r"\bcard\b|\bcards\b", one.text), one.text
+        for call in one.calls:
+            build_request(text, call.doc.name, {"card_id": call.values[("card_id",)]})
+
+
 def test_an_unknown_prompt_is_an_error_that_names_it(tmp_path):
     (tmp_path / "poem.jinja").write_text("=== user\n{{ topic }}\n")
     from toolalpaca.prompts import PromptFolder

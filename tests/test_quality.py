@@ -53,6 +53,17 @@ def test_near_duplicates_are_found_and_paraphrases_are_not():
         ("Is 1Forge's rate better?", "1Forge", True),
         ("The weatherstacking is off.", "WeatherStack", False),
         ("Anything.", "", False),
+        ("Find me songs on Spotify about rain.", "Spotify", True),
+        ("Using Unsplash, get me a photo of a lake.", "Unsplash", True),
+        ("I like Deezer's charts. Show me the top ten.", "Deezer", True),
+        ("Look for the latest season on aniapi for me.", "AniAPI", True),
+        ("How is the weather in Oslo? Weather is all that matters.", "Weather", False),
+        ("Weather in Oslo, please.", "Weather", False),
+        ('Add the book "Market" to my list.', "Market", False),
+        ('Find readers of "Summer Market" in Bergen.', "Market", False),
+        ("Find readers of Summer Market in Bergen.", "Market", False),
+        ("Find the shops on Market Street.", "Market", False),
+        ("Paint the wall as art.", "ART", False),
     ],
 )
 def test_an_instruction_that_names_the_api_is_known(text, name, named):

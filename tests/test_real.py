@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 import json
 
@@ -12,7 +13,7 @@ from aiohttp import web
 from toolalpaca.addresses import is_public, literal
 from toolalpaca.executors import Call
 from toolalpaca.files import dumps
-from toolalpaca.openapi import functions_of
+from toolalpaca.openapi import functions_of, lint
 from toolalpaca.real import RealExecutor, parse_credentials
 from toolalpaca.request import build_request
 from toolalpaca.schema import ReplyError, Tool, ToolAlpacaError
@@ -226,6 +227,29 @@ def test_credentials_reach_the_api_and_nothing_else(monkeypatch):
     run(answers, test)
 
 
+@pytest.mark.parametrize("schema", [{"maxLength": 64}, {"enum": ["a"]}, {"pattern": "^[a-z]+$"}])
+def test_a_credential_that_the_specification_refuses_is_not_shown(monkeypatch, schema):
+    secret = "eyJhbGciOi" + "SECRET" * 30  # longer than what a message shows of a value
+    monkeypatch.setenv("THING_KEY", secret)
+    tool = tool_for("https://api.example.com")
+    document = json.loads(tool.openapi)
+    document["paths"]["/things/{kind}"]["get"]["parameters"][1]["schema"].update(schema)
+    tool = dataclasses.replace(tool, openapi=dumps(document))
+    executor = RealExecutor(["api.example.com"], {"key": "THING_KEY"})
+    with pytest.raises(ReplyError, match="'key'") as error:
+        asyncio.run(executor.execute(call_to(tool, kind="a")))
+    assert error.value.reason == "real_request"
+    assert "eyJ" not in str(error.value) and "SECRET" not in str(error.value)
+
+
+def test_no_part_of_a_credential_is_shown_with_a_url_that_cannot_be_called(monkeypatch):
+    monkeypatch.setenv("THING_KEY", "SECRET" * 60)
+    executor = RealExecutor(["api.example.com"], {"key": "THING_KEY"})
+    with pytest.raises(ReplyError, match="http or https URL") as error:
+        asyncio.run(executor.execute(call_to(tool_for(""), kind="a")))
+    assert "SECRET" not in str(error.value)
+
+
 def test_a_request_is_sent_as_it_is_written_with_the_credentials_behind(monkeypatch):
     monkeypatch.setenv("THING_KEY", "s3cret/value")
     secured = {
@@ -239,6 +263,31 @@ def test_a_request_is_sent_as_it_is_written_with_the_credentials_behind(monkeypa
         await executor.execute(call)
         sent = world.seen[0][1]
         assert sent == "/v%201/things/a%2Cb%3Bc%2Fd%20%C3%A9?key=x%2Cy%26z&api%20key=s3cret%2Fvalue"
+
+    run(ok, test)
+
+
+def test_headers_that_belong_to_the_connection_are_neither_parameters_nor_credentials(monkeypatch):
+    monkeypatch.setenv("THING_KEY", "169.254.169.254")
+    secured = {
+        "components": {"securitySchemes": {"k": {"type": "apiKey", "in": "header", "name": "host"}}},
+        "security": [{"k": []}],
+    }
+
+    async def test(world: World):
+        document = json.loads(tool_for(f"http://a.test:{world.port}", **secured).openapi)
+        operation = document["paths"]["/things/{kind}"]["get"]
+        for name in ("Host", "Content-Length", "Transfer-Encoding", "connection", "X-Mine"):
+            operation["parameters"].append({"name": name, "in": "header", "schema": {"type": "string"}})
+        text = dumps(document)
+        assert [p.name for p in functions_of(text)[0].parameters] == ["kind", "key", "X-Mine"]
+        assert any("'Host'" in warning for warning in lint(text))
+        tool = Tool("t", "t", "c", "", "", "", "", text, functions_of(text))
+        executor = world.executor("a.test", credentials={"k": "THING_KEY"})
+        await executor.execute(call_to(tool, kind="a", **{"X-Mine": "mine"}))
+        headers = world.seen[0][2]
+        assert (headers["Host"], headers["X-Mine"]) == (f"a.test:{world.port}", "mine")
+        assert "169.254" not in str(headers)
 
     run(ok, test)
 
@@ -272,6 +321,20 @@ def test_binary_becomes_a_note_and_large_answers_are_cut():
         assert disguised.body == "[text/plain content of 3 bytes is not shown]"
         large = await executor.execute(call_to(tool, kind="large"))
         assert large.body == "x" * 1000 + " [cut after 1000 bytes]"
+
+    run(answers, test)
+
+
+def test_a_credential_that_is_echoed_where_an_answer_is_cut_is_not_shown_in_part(monkeypatch):
+    monkeypatch.setenv("THING_KEY", "s3cret-value-of-some-length")
+
+    async def answers(request: web.Request) -> web.Response:
+        return web.Response(text="x" * 980 + request.query["key"] + "y" * 100)
+
+    async def test(world: World):
+        executor = world.executor("a.test", max_bytes=1000, credentials={"key": "THING_KEY"})
+        answer = await executor.execute(call_to(tool_for(f"http://a.test:{world.port}"), kind="a"))
+        assert answer.body == "x" * 980 + " [cut after 1000 bytes]"
 
     run(answers, test)
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from toolalpaca.arguments import complaints
 from toolalpaca.inbound import Refusal, match_request
 from toolalpaca.request import InvalidCall, build_request
 from toolalpaca.schema import Tool
@@ -319,6 +320,19 @@ def test_other_calls_that_cannot_be_sent():
         ({"type": "integer", "nullable": True}, None, None),
         ({"type": "integer", "enum": [1, 2]}, "2", 2),
         ({"allOf": [{"type": "integer"}, {"minimum": 3}]}, "4", 4),
+        ({"const": 5}, "5", 5),
+        ({"const": "5"}, 5, "5"),
+        ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}]}, ["1", 2], [1, "2"]),
+        (
+            {"type": "array", "prefixItems": [{"type": "string"}], "items": {"type": "integer"}},
+            [1, "2"],
+            ["1", 2],
+        ),
+        (
+            {"type": "object", "patternProperties": {"^n": {"type": "integer"}}},
+            {"n1": "1", "s": "1"},
+            {"n1": 1, "s": "1"},
+        ),
     ],
 )
 def test_coercions_lose_nothing(schema, given, sent):
@@ -329,6 +343,40 @@ def test_coercions_lose_nothing(schema, given, sent):
     assert isinstance(got, str) == isinstance(sent, str)
     if schema.get("type") == "integer" and sent is not None:
         assert "." not in request.body, "5.0 is no integer to every server"
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "fits"),
+    [(19.99, 0.01, True), (0.07, 0.01, True), (0.3, 0.1, True), (1e300, 0.01, True), (9, 3, True),
+     (19.995, 0.01, False), (0.1 + 0.2, 0.1, False), (0.25, 0.1, False), (10, 3, False)],
+)  # fmt: skip
+def test_multiples_are_those_of_the_decimals_as_written(value, step, fits):
+    schema = {"type": "number", "multipleOf": step}
+    if fits:
+        assert "p=" in build_request(spec([param("p", schema=schema)]), "f", {"p": value}).url
+    else:
+        assert wrong(spec([param("p", schema=schema)]), {"p": value}).kind == "out_of_range"
+    assert bool(complaints({"properties": {"p": schema}}, {"p": value})) is not fits
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad"),
+    [
+        ("byte", ["", "aGVsbG8=", "aGVsbG8gd29ybGQh"], ["!!!", "aGVsbG8", "aGVs bG8="]),
+        ("duration", ["P3D", "PT36S", "P1Y2M10DT2H30M", "P2W", "PT0.5S"], ["xx", "P", "PT", "3D", "P1DT"]),
+        ("uri-reference", ["/page?x=1#y", "../a", "https://a.example/b", ""], ["a b", "a\\b", "http://[x"]),
+        ("json-pointer", ["", "/items/0", "/a~1b/~0"], ["items", "/a~2"]),
+        ("regex", ["^[a-z]+$", r"\p{L}+", "(?<name>a)", "(?<=a)b"], ["((", "[a-"]),
+    ],
+)
+def test_formats_are_checked(form, good, bad):
+    text = spec(body={"type": "object", "properties": {"p": {"type": "string", "format": form}}})
+    for value in good:
+        assert json.loads(build_request(text, "f", {"p": value}).body) == {"p": value}
+    for value in bad:
+        mistake = wrong(text, {"p": value})
+        assert (mistake.kind, mistake.parameter) == ("bad_format", "p")
+        assert f"the format {form}, such as" in str(mistake)
 
 
 def test_types_of_openapi_3_1():
@@ -410,6 +458,83 @@ def test_lists_in_a_query_are_read_back_whatever_their_members_hold():
     assert match.arguments == arguments
     # Most clients encode the commas that separate, too.
     assert match_request(load_spec(text), "POST", "/x?few=a%2Cb", {}).arguments == {"few": ["a", "b"]}
+
+
+TEXTS = {"type": "array", "items": {"type": "string"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "schema", "value"),
+    [
+        ({}, {"oneOf": [{"type": "string"}, TEXTS]}, ["a", "b"]),
+        ({}, {"oneOf": [{"type": "string"}, TEXTS]}, "a"),
+        ({"explode": False}, {"anyOf": [{"type": "integer"}, TEXTS]}, ["a", "b"]),
+        ({}, {"anyOf": [{"type": "integer"}, TEXTS]}, ["a"]),
+        ({}, {"anyOf": [{"type": "integer"}, TEXTS]}, 5),
+        ({"where": "header"}, {"anyOf": [{"type": "integer"}, TEXTS]}, ["a", "b"]),
+        ({"where": "cookie"}, TEXTS, ["a", "b,c"]),
+        ({"style": "deepObject"}, {"type": "object", "properties": {"tags": TEXTS}}, {"tags": ["a"]}),
+        ({"explode": False}, {"type": "object", "properties": {"tags": TEXTS}}, {"tags": ["a", "b"]}),
+    ],
+)
+def test_alternatives_and_inner_lists_are_read_back(fields, schema, value):
+    text = spec([param("p", schema=schema, **fields)])
+    match, _ = read_back(text, {"p": value})
+    assert match.arguments == {"p": value}
+
+
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize("value", [5, ["a"], ["a", "b"]])
+def test_alternatives_in_a_form_are_read_back(media, value):
+    schema = {"anyOf": [{"type": "integer"}, TEXTS]}
+    text = spec(body={"type": "object", "properties": {"p": schema}}, media=media)
+    assert read_back(text, {"p": value})[0].arguments == {"p": value}
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "separator"),
+    [
+        ({"style": "spaceDelimited", "explode": False}, ["x y", "z"], "'blank'"),
+        ({"style": "pipeDelimited", "explode": False}, ["x|y", "z"], "'|'"),
+        ({"where": "header"}, ["x,y", "z"], "','"),
+        ({"where": "path", "style": "label", "explode": True}, ["x.y", "z"], "'.'"),
+    ],
+)
+def test_a_member_that_holds_what_separates_members_cannot_be_sent(fields, value, separator):
+    mistake = wrong(
+        spec([param("p", schema=TEXTS, **fields)], path="/x/{p}" if fields.get("where") == "path" else "/x"),
+        {"p": value},
+    )
+    assert (mistake.kind, mistake.parameter) == ("bad_format", "p")
+    assert separator in str(mistake)
+
+
+def test_a_body_of_neither_json_nor_a_form_is_refused():
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    mistake = wrong(spec(body=schema, media="application/xml"), {"a": "x"})
+    assert "application/xml" in str(mistake) and "cannot be sent" in str(mistake)
+    text = build_request(spec(body={"type": "string"}, media="application/xml"), "f", {"body": "<a/>"})
+    assert (text.body, text.headers) == ("<a/>", {"Content-Type": "application/xml"})
+
+
+@pytest.mark.parametrize("where", ["query", "header", "cookie", "path"])
+def test_null_is_written_in_json_alone(where):
+    nullable = {"type": "string", "nullable": True}
+    text = spec([param("p", where, nullable)], path="/x/{p}" if where == "path" else "/x")
+    if where == "path":
+        mistake = wrong(text, {"p": None})
+        assert (mistake.kind, mistake.parameter) == ("wrong_type", "p")
+    else:
+        request = build_request(text, "f", {"p": None})
+        assert "null" not in request.url + str(request.headers) and request.arguments == {}
+    required = spec([param("q", schema=nullable) | {"required": True}])
+    assert "expected a value that a query can hold, got null" in str(wrong(required, {"q": None}))
+    form = spec(
+        body={"type": "object", "properties": {"p": nullable}}, media="application/x-www-form-urlencoded"
+    )
+    assert build_request(form, "f", {"p": None}).body == ""
+    body = spec(body={"type": "object", "properties": {"p": nullable}})
+    assert json.loads(build_request(body, "f", {"p": None}).body) == {"p": None}
 
 
 def test_listed_values_of_another_type_than_the_schema_says_can_be_used():

@@ -293,6 +293,19 @@ def test_wrong_requests_are_told_what_is_wrong(client, method, path, body, statu
         assert headers["Allow"] == "GET, POST"
 
 
+@pytest.mark.parametrize("path", ["/", "/manifest.json", "/hard/openapi.json"])
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "POST"])
+def test_the_documents_of_the_server_can_be_read_alone(client, method, path):
+    status, headers, answer = client.ask(method, path)
+    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+    assert "expected GET, HEAD" in answer["errors"][0]
+
+
+def test_a_body_that_is_too_large_is_told_so(client):
+    status, _, answer = client.ask("POST", "/hard/things", b"x" * 5 * 2**20)
+    assert status == 413 and "too large" in answer["errors"][0]
+
+
 def test_all_mistakes_are_listed(client):
     _, _, answer = client.ask("GET", "/hard/things?kind=c&ids=x&zz=1")
     assert len(answer["errors"]) == 3

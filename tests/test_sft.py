@@ -5,9 +5,10 @@ from pathlib import Path
 
 import corpus
 import pytest
+from jsonschema import Draft202012Validator
 
 from toolalpaca import native, react, sft, tasks
-from toolalpaca.schema import Scenario, Step
+from toolalpaca.schema import Function, Parameter, Scenario, Step
 
 TOOL = corpus.tool(1)
 ROWS = {i: instance for i, instance in enumerate(corpus.instances(TOOL, 12))}
@@ -92,6 +93,38 @@ def test_function_schema_is_an_openai_tool():
     assert made["type"] == "function"
     assert made["function"]["parameters"]["required"] == ["place"]
     assert made["function"]["parameters"]["properties"]["order"]["enum"] == ["name", "size"]
+
+
+def test_recursive_parameters_of_a_function_can_be_checked_by_its_schema():
+    def node(kind):
+        return {
+            "$ref": "#/$defs/Node",
+            "$defs": {
+                "Node": {
+                    "type": "object",
+                    "properties": {
+                        "v": {"type": kind},
+                        "kids": {"type": "array", "items": {"$ref": "#/$defs/Node"}},
+                    },
+                }
+            },
+        }
+
+    schemas = {
+        "numbers": node("integer"),
+        "texts": node("string"),
+        "more": node("string"),
+        "plain": {"type": "integer"},
+    }
+    function = Function("f", "", "post", "/x", [Parameter(n, "body", True, s) for n, s in schemas.items()])
+    parameters = sft.function_schema(function)["function"]["parameters"]
+    Draft202012Validator.check_schema(parameters)
+    validator = Draft202012Validator(parameters)
+    good = {"numbers": {"kids": [{"v": 1}]}, "texts": {"kids": [{"v": "a"}]}, "more": {"v": "b"}, "plain": 1}
+    assert validator.is_valid(good)
+    assert not validator.is_valid({**good, "numbers": {"kids": [{"v": "a"}]}})
+    assert not validator.is_valid({**good, "texts": {"kids": [{"kids": [{"v": 1}]}]}})
+    assert len(parameters["$defs"]) == 2
 
 
 def test_gold_refers_to_where_values_came_from():

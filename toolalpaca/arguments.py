@@ -8,11 +8,13 @@ import ipaddress
 import json
 import math
 import re
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 
 from toolalpaca.files import dumps
 from toolalpaca.jsonschemas import Json, follow, object_view, types_of
@@ -34,7 +36,16 @@ _EXAMPLES = {
     "uuid": "123e4567-e89b-12d3-a456-426614174000",
     "uri": "https://example.com/page", "hostname": "example.com",
     "ipv4": "203.0.113.7", "ipv6": "2001:db8::1",
+    "byte": "aGVsbG8gd29ybGQh (base64)", "duration": "P3DT4H30M", "uri-reference": "/page?x=1",
+    "json-pointer": "/items/0", "regex": "^[a-z]+$",
 }  # fmt: skip
+
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
+_DURATION = re.compile(
+    r"P(?=[0-9T])(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+W)?(?:[0-9]+D)?"
+    r"(?:T(?=[0-9])(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
+)
 
 checker = FormatChecker(formats=())
 
@@ -87,12 +98,45 @@ def _is_uuid(text: str) -> bool:
 
 @_format("uri", "url")
 def _is_uri(text: str) -> bool:
+    if not _is_uri_reference(text):
+        return False
+    parts = urlsplit(text)
+    return bool(parts.scheme and (parts.netloc or parts.path))
+
+
+@_format("uri-reference")
+def _is_uri_reference(text: str) -> bool:
     try:
-        parts = urlsplit(text)
-        _ = parts.port
+        _ = urlsplit(text).port
     except ValueError:
         return False
-    return bool(parts.scheme and (parts.netloc or parts.path)) and re.search(r"[\s<>\"{}|\\^`]", text) is None
+    return re.search(r"[\s<>\"{}|\\^`]", text) is None
+
+
+@_format("byte")
+def _is_base64(text: str) -> bool:
+    return _BASE64.fullmatch(text) is not None
+
+
+@_format("duration")
+def _is_duration(text: str) -> bool:
+    return _DURATION.fullmatch(text) is not None
+
+
+@_format("json-pointer")
+def _is_pointer(text: str) -> bool:
+    return _POINTER.fullmatch(text) is not None
+
+
+@_format("regex")
+def _is_regex(text: str) -> bool:
+    # Python writes ECMA's \p{L} not at all, and its named groups in another way.
+    text = re.sub(r"\(\?<(?=\w)", "(?P<", re.sub(r"\\[pP]\{\w+(?:=\w+)?\}", "a", text))
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
 
 
 @_format("ipv4")
@@ -149,9 +193,14 @@ def coerce(value: Any, schema: Any, root: Json | None = None) -> Any:
         value = int(value)  # it fits, so it is whole
     if isinstance(value, dict) and (view := object_view(schema, root)):
         more = view["additional"] if isinstance(view["additional"], dict) else {}
-        return {k: coerce(v, view["properties"].get(k, more), root) for k, v in value.items()}
-    if isinstance(value, list) and "items" in schema:
-        return [coerce(v, schema["items"], root) for v in value]
+        patterns = schema.get("patternProperties", {})
+        return {
+            k: coerce(v, view["properties"].get(k) or _by_pattern(patterns, k) or more, root)
+            for k, v in value.items()
+        }
+    if isinstance(value, list) and schema.keys() & {"items", "prefixItems"}:
+        first, rest = schema.get("prefixItems", []), schema.get("items", {})
+        return [coerce(v, first[i] if i < len(first) else rest, root) for i, v in enumerate(value)]
     if not kinds:
         for branch in schema.get("allOf", []):
             value = coerce(value, branch, root)
@@ -165,9 +214,13 @@ def coerce(value: Any, schema: Any, root: Json | None = None) -> Any:
     return value
 
 
+def _by_pattern(patterns: Json, name: str) -> Any:
+    return next((schema for pattern, schema in patterns.items() if re.search(pattern, name)), None)
+
+
 def _types_listed(schema: Json) -> list[str]:
-    """The one type that all values of a list without a type have."""
-    listed = [v for v in schema.get("enum", []) if v is not None]
+    """The one type that all values of an `enum` or `const` without a type have."""
+    listed = [v for v in [*schema.get("enum", []), schema.get("const")] if v is not None]
     for kind in ("string", "integer", "number", "boolean"):
         if listed and all(_VALIDATOR.is_type(value, kind) for value in listed):
             return [kind]
@@ -244,10 +297,24 @@ def complaints(schema: Json, value: Any, limit: int = 5) -> list[str]:
     return lines
 
 
-@functools.lru_cache(maxsize=1024)
-def _validator_of(schema: str) -> Draft202012Validator:
+def _multiple_of(validator: Any, step: float, value: Any, schema: Json) -> Iterator[ValidationError]:
+    """`multipleOf` in the decimals as written: in binary 19.99 is no multiple of 0.01."""
+    if validator.is_type(value, "number") and not (
+        math.isfinite(value) and (_exactly(value) / _exactly(step)).denominator == 1
+    ):
+        yield ValidationError(f"{value!r} is not a multiple of {step!r}")
 
-    return Draft202012Validator(json.loads(schema), format_checker=checker)
+
+def _exactly(number: float) -> Fraction:
+    return Fraction(number if isinstance(number, int) else repr(number))
+
+
+_Validator = validators.extend(Draft202012Validator, {"multipleOf": _multiple_of})
+
+
+@functools.lru_cache(maxsize=1024)
+def _validator_of(schema: str) -> Any:
+    return _Validator(json.loads(schema), format_checker=checker)
 
 
 def mismatch(error: Any) -> Mismatch:

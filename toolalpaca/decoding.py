@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
-from toolalpaca.arguments import coerce
+from toolalpaca.arguments import accepts, coerce
 from toolalpaca.jsonschemas import Json, follow, object_view, types_of
 from toolalpaca.spec import STYLED, Media
 
@@ -31,9 +32,9 @@ class Reading:
 
 
 def read_cookies(text: str) -> dict[str, str]:
-    """The pairs of a Cookie header."""
+    """The pairs of a Cookie header, the values as they are written."""
     pairs = (piece.strip().partition("=") for piece in text.split(";") if "=" in piece)
-    return {unquote(name): unquote(value) for name, _, value in pairs}
+    return {unquote(name): value for name, _, value in pairs}
 
 
 def read_parameter(parameter: Json, reading: Reading) -> tuple[Any] | None:
@@ -42,8 +43,34 @@ def read_parameter(parameter: Json, reading: Reading) -> tuple[Any] | None:
     Raises:
         ValueError: the text cannot be read.
     """
+    return _fitting(parameter["schema"], lambda kind: _read_as(parameter, kind, reading))
+
+
+def _fitting(schema: Json, read: Callable[[str], tuple[Any] | None]) -> tuple[Any] | None:
+    """What is read as the first kind of the schema's whose value it takes; else as the first of all.
+
+    A text alone does not say which of several alternatives it was: `p=a` is "a" and ["a"].
+    """
+    kinds = _kinds(schema)
+    found: list[tuple[Any]] = []
+    problems: list[ValueError] = []
+    for kind in kinds:
+        try:
+            value = read(kind)
+        except ValueError as error:
+            problems.append(error)
+            continue
+        if value is not None:
+            if len(kinds) == 1 or accepts(schema, coerce(value[0], schema)):
+                return value
+            found.append(value)
+    if problems and not found:
+        raise problems[0]
+    return found[0] if found else None
+
+
+def _read_as(parameter: Json, kind: str, reading: Reading) -> tuple[Any] | None:
     name, location, schema = parameter["name"], parameter["in"], parameter["schema"]
-    kind = _kind(schema)
     if location == "query":
         values = [value for key, value in reading.query if key == name]
         if any("\udc80" <= c <= "\udcff" for value in values for c in value):
@@ -60,20 +87,20 @@ def read_parameter(parameter: Json, reading: Reading) -> tuple[Any] | None:
     if parameter["json"]:
         return (json.loads(unquote(text)),)
     explode = parameter.get("explode") is True and location != "cookie"
-    pieces, style = [text], parameter.get("style", "simple")
-    if location == "path" and style in ("label", "matrix"):
+    pieces, style = text.split(","), parameter.get("style", "simple")
+    if location == "cookie":
+        text, pieces = unquote(text), _split(unquote(text), text, ",", unquote)
+    elif location == "path" and style in ("label", "matrix"):
         text = text.removeprefix(".") if style == "label" else text.removeprefix(";")
         if style == "matrix" and not (explode and kind == "object"):
             text = ",".join(part.removeprefix(f"{name}=") for part in text.split(";"))
         separator = "." if style == "label" and explode else (";" if style == "matrix" and explode else ",")
         pieces = text.split(separator if kind != "array" or style == "label" else ",")
-    elif kind in ("array", "object"):
-        pieces = text.split(",")
     pieces = [_decoded(piece) if location == "path" else piece.strip() for piece in pieces]
     if kind == "array":
         return (pieces,)
     if kind == "object":
-        return (_pairs(pieces, explode),)
+        return (_entries(_pairs(pieces, explode), schema),)
     return (_null(_decoded(text) if location == "path" else text, schema),)
 
 
@@ -94,7 +121,7 @@ def _read_query(parameter: Json, kind: str, values: list[str], reading: Reading)
             ):
                 reading.used.add(key)
                 result[key] = value
-        return (result,) if result else None
+        return (_entries(result, schema),) if result else None
     if not values:
         return None
     if kind == "array" and not explode:
@@ -105,7 +132,8 @@ def _read_query(parameter: Json, kind: str, values: list[str], reading: Reading)
     if len(values) > 1:
         raise ValueError(f"expected one value, got {len(values)}")
     if kind == "object":
-        return (_pairs(_split(values[-1], reading.raw.get(name, ""), ","), False),)
+        pairs = _pairs(_split(values[-1], reading.raw.get(name, ""), ","), False)
+        return (_entries(pairs, schema),)
     return (_null(values[-1], schema),)
 
 
@@ -115,21 +143,53 @@ def raw_query(text: str) -> dict[str, str]:
     return {unquote_plus(name): value for name, _, value in pairs}
 
 
-def _split(text: str, raw: str, separator: str) -> list[str]:
+def _split(text: str, raw: str, separator: str, decode: Callable[[str], str] = unquote_plus) -> list[str]:
     """Members of a joined value. A comma that stands as such separates, and then an encoded one does not."""
     if separator == "," and "," in raw:
-        return [unquote_plus(piece) for piece in raw.split(",")]
+        return [decode(piece) for piece in raw.split(",")]
     return text.split(separator)
 
 
 def _members(texts: list[str], schema: Json) -> list[Any]:
     """The members of an array; those that are arrays or objects stand as JSON."""
-    items = follow(schema, schema).get("items")
+    items = _items(schema, schema)
     items = {**items, "$defs": schema.get("$defs", {})} if isinstance(items, dict) else {}
     kinds = types_of(follow(items, items))
     if texts == [""] and kinds and "string" not in kinds:
         return []
-    return list(texts) if _kind(items) == "primitive" else [json.loads(text) for text in texts]
+    return [_member(text, items) for text in texts]
+
+
+def _items(schema: Json, root: Json) -> Any:
+    """The schema of an array's members, that of an alternative where there are several."""
+    schema = follow(schema, root)
+    branches = [*schema.get("oneOf", []), *schema.get("anyOf", []), *schema.get("allOf", [])]
+    return schema.get("items") or next((i for branch in branches if (i := _items(branch, root))), None)
+
+
+def _member(text: str, schema: Json) -> Any:
+    kinds = _kinds(schema)
+    if kinds == ["primitive"] or ("primitive" in kinds and text[:1] not in ("[", "{")):
+        return text
+    return json.loads(text)
+
+
+def _entries(value: Json, schema: Json) -> Json:
+    """An object of texts with its inner arrays and objects; one text of an array is its member, or JSON."""
+    declared = _properties(schema)
+    result: Json = {}
+    for name, text in value.items():
+        own = declared.get(name, {})
+        kinds = _kinds(own)
+        if isinstance(text, dict):
+            result[name] = _entries(text, own)
+        elif isinstance(text, list):
+            result[name] = _members(text, own)
+        elif "array" in kinds and "primitive" not in kinds and text[:1] != "[":
+            result[name] = _members([text], own)
+        else:
+            result[name] = _member(text, own)
+    return result
 
 
 def _set_deep(target: Json, keys: list[str], value: str) -> None:
@@ -161,12 +221,17 @@ def _decoded(text: str) -> str:
         raise ValueError("expected percent-encoded UTF-8") from None
 
 
-def _kind(schema: Json) -> str:
-    schema = follow(schema, schema)
-    kinds = types_of(schema)
-    if "array" in kinds or "object" in kinds:
-        return "array" if "array" in kinds else "object"
-    return "object" if not kinds and object_view(schema) else "primitive"
+def _kinds(schema: Json, root: Json | None = None) -> list[str]:
+    """What values of a schema may be: primitive, array, object, in this order."""
+    root = schema if root is None else root
+    schema = follow(schema, root)
+    found = {k if k in ("array", "object") else "primitive" for k in types_of(schema) if k != "null"}
+    if not types_of(schema):
+        for branch in [*schema.get("oneOf", []), *schema.get("anyOf", [])]:
+            found |= {*_kinds(branch, root)} if types_of(follow(branch, root)) != ["null"] else set()
+        if not found and object_view(schema, root):
+            found = {"object"}
+    return [kind for kind in ("primitive", "array", "object") if kind in found] or ["primitive"]
 
 
 def _null(text: str, schema: Json) -> str | None:
@@ -223,11 +288,9 @@ def _form_fields(text: str, media: Media) -> Json:
             result[name] = value[0]
     for name in dict.fromkeys(name for name, _ in pairs if name not in reading.used | result.keys()):
         schema, texts = declared.get(name, {}), [value for key, value in pairs if key == name]
-        kind, how = _kind(schema), media.encoding.get(name, {})
-        if kind == "object" or (kind == "array" and "json" in str(how.get("contentType"))):
-            result[name] = json.loads(texts[-1])
-        else:
-            result[name] = _members(texts, schema) if kind == "array" else texts[-1]
+        as_json = "json" in str(media.encoding.get(name, {}).get("contentType"))
+        read = functools.partial(_read_field, texts, schema, as_json)
+        result[name] = _fitting(schema, read)[0]
     return coerce(result, media.schema)
 
 
@@ -237,9 +300,17 @@ def _parts(parts: list[tuple[str, str]], schema: Json) -> Json:
     result: Json = {}
     for name in dict.fromkeys(name for name, _ in parts):
         own, texts = declared.get(name, {}), [text for key, text in parts if key == name]
-        kind = _kind(own)
-        if kind == "object" or (kind == "array" and len(texts) == 1 and texts[0].startswith("[")):
-            result[name] = json.loads(texts[0])
-        else:
-            result[name] = _members(texts, own) if kind == "array" else texts[-1]
+        as_json = len(texts) == 1 and texts[0].startswith("[")
+        result[name] = _fitting(own, functools.partial(_read_field, texts, own, as_json))[0]
     return coerce(result, schema)
+
+
+def _read_field(texts: list[str], schema: Json, as_json: bool, kind: str) -> tuple[Any]:
+    """The value of a form's field. `as_json`: its array is one text."""
+    if kind == "object" or (kind == "array" and as_json):
+        return (json.loads(texts[-1]),)
+    if kind == "array":
+        return (_members(texts, schema),)
+    if len(texts) > 1 and "array" in _kinds(schema):
+        raise ValueError(f"expected one value, got {len(texts)}")
+    return (texts[-1],)

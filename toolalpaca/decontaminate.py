@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -50,14 +51,16 @@ class Decontaminator:
 
     Args:
         max_overlap: the share of an instruction's 8-gram windows that may also occur in held-out
-            instructions; more than that is contamination.
+            instructions, and the share of one held-out instruction's that may occur in it (else a longer
+            text could quote a task whole); more than that is contamination.
     """
 
     def __init__(self, max_overlap: float = 0.5):
         self.max_overlap = max_overlap
         self.instructions = 0
-        self._windows: set[tuple[str, ...]] = set()
+        self._windows: dict[tuple[str, ...], list[int]] = {}
         self._texts: list[list[str]] = []
+        self._sizes: list[int] = []  # of their windows
         self._where: dict[str, list[int]] = {}
         self._tool_ids: set[str] = set()
         self._tool_names: set[str] = set()
@@ -65,10 +68,13 @@ class Decontaminator:
     def hold(self, instruction: str) -> None:
         """Keep this instruction out of training."""
         tokens = words(instruction)
-        self._windows |= windows(tokens)
+        held = windows(tokens)
+        for window in held:
+            self._windows.setdefault(window, []).append(len(self._texts))
         for word in set(tokens):
             self._where.setdefault(word, []).append(len(self._texts))
         self._texts.append(tokens)
+        self._sizes.append(len(held))
         self.instructions += 1
 
     def hold_tool(self, *, tool_id: str = "", name: str = "") -> None:
@@ -86,8 +92,12 @@ class Decontaminator:
         """`shared_8grams`, `near_duplicate`, or nothing when the instruction may be trained on."""
         tokens = words(instruction)
         own = windows(tokens)
-        if own and len(own & self._windows) > self.max_overlap * len(own):
+        shared = [self._windows[window] for window in own if window in self._windows]
+        if len(shared) > self.max_overlap * len(own):
             return "shared_8grams"
+        for number, count in Counter(itertools.chain.from_iterable(shared)).items():
+            if count > self.max_overlap * self._sizes[number]:
+                return "shared_8grams"
         # F1 >= t needs at least t/(2-t) of these words in common, so one of the rarest others must be
         needed = math.ceil(NEAR * len(tokens) / (2 - NEAR) - 1e-9)  # 0.8 * 3 / 1.2 is a little over 2
         rare = sorted(tokens, key=lambda w: len(self._where.get(w, ())))[: len(tokens) - needed + 1]

@@ -39,7 +39,7 @@ def import_file(path: Path, out: Path, model: str) -> Imported:
         stream.writelines(json.dumps(row) + "\n" for row in sidecar)
     counts = {name.removesuffix(".jsonl"): len(records) for name, records in rows.items()}
     notes = dict(imported.notes)
-    entry = {"config": config, "counts": counts, "notes": notes, **manifest.commit()}
+    entry = {"config": config, "counts": counts, "notes": notes, **manifest.describe({})}
     manifest.update(out / "manifest.json", "import", entry)
     return imported
 

@@ -178,6 +178,41 @@ def follow(schema: Any, root: Json) -> Json:
     return schema if isinstance(schema, dict) else {}
 
 
+def hoisted(schemas: dict[str, Json]) -> tuple[dict[str, Json], Json]:
+    """Self-contained schemas as properties of one: without their `$defs`, and those of all together.
+
+    A reference `#/$defs/...` leads from the root of a document, so definitions cannot stay where the
+    schemas become parts of one. Definitions that share a name and differ are named apart.
+    """
+    properties: dict[str, Json] = {}
+    together: Json = {}
+    seen: list[tuple[Json, dict[str, str]]] = []
+    for name, schema in schemas.items():
+        own = schema.get("$defs", {})
+        names = next((names for before, names in seen if before == own), None)
+        if names is None:
+            taken = {**own, **together}
+            clash = any(together.get(k, v) != v for k, v in own.items())
+            names = {k: _free(k, taken) if clash and k in together else k for k in own}
+            seen.append((own, names))
+            together |= {names[k]: _referring(v, names) for k, v in own.items()}
+        properties[name] = _referring({k: v for k, v in schema.items() if k != "$defs"}, names)
+    return properties, together
+
+
+def _free(name: str, taken: Json) -> str:
+    return next(f"{name}_{n}" for n in range(2, len(taken) + 3) if f"{name}_{n}" not in taken)
+
+
+def _referring(schema: Any, names: dict[str, str]) -> Any:
+    """A schema whose references lead to definitions by their new names."""
+    if not isinstance(schema, dict):
+        return schema
+    schema = rewrite(schema, lambda child: _referring(child, names))
+    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    return {**schema, "$ref": f"#/$defs/{names[name]}"} if name in names else schema
+
+
 def object_view(schema: Json, root: Json | None = None) -> Json | None:
     """The properties an object schema describes, through `allOf`, `oneOf` and `anyOf`; None for no object.
 

@@ -14,6 +14,8 @@ PLACEHOLDER = re.compile(
     r"|\b(?:XYZ|XXX+|ABC[- ]?123|YYYY-MM-DD|MM/DD/YYYY)\b|\b(?:John|Jane) Doe\b|\bfoo ?bar\b|\blorem ipsum\b"
     r"|\b(?i:your|insert|some)[_ ](?i:api[_ ]key|name here|city here|id here|date here)\b|_{3,}",
 )
+QUOTED = re.compile(r"\"[^\"\n]*\"|“[^”\n]*”|(?<!\w)'[^'\n]*'(?!\w)|(?<!\w)‘[^’\n]*’(?!\w)")
+SENTENCE = re.compile(r"(?:^|[.!?:…\n](?<!\b[A-Z]\.))[\s\"'“‘(*-]*$")  # what stands before a sentence
 LEAD = re.compile(
     r"^(?:(?:hey|hi|hello|good \w+|okay|ok|so|well|also|then|now|please|kindly|just)\b[,! ]*"
     r"|(?:can|could|would|will) (?:you|i|we)\b|(?:i|we)(?:'d| would) like (?:you )?to\b"
@@ -55,18 +57,31 @@ def near_duplicate(text: str, kept: Iterable[str], threshold: float = NEAR) -> s
 def names_api(text: str, name: str) -> bool:
     """Whether an instruction names the API.
 
-    A name that is an ordinary word or two ("Cats") counts only where it is used as a name: in its own
-    capitals amid a sentence, or followed by "API".
+    A name with inner capitals or digits ("AniAPI") names it in any case, another of several words or of
+    capitals alone as it is written. One ordinary word ("Cats", "Market") does where it is used as a name:
+    before "API", or with a capital that neither a sentence, a quotation nor a longer name ("Summer
+    Market") accounts for.
     """
     name = name.strip()
     if not name:
         return False
-    if re.search(rf"(?<!\w){re.escape(name)}['’s]* (?:API|api)\b", text, re.IGNORECASE):
+    if re.search(rf"(?<!\w){re.escape(name)}['’s]* API\b", text, re.IGNORECASE):
         return True
-    distinctive = len(name.split()) > 1 or re.search(r"[a-z][A-Z]|[A-Z]{2}|\d|\.", name)
-    if not distinctive or len(name) < 3:
+    if len(name) < 3:
         return False
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+    if not re.fullmatch(r"[A-Z]?[a-z]+", name):
+        coined = re.search(r"[a-z][A-Z]|\d", name) and " " not in name
+        return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.I if coined else 0) is not None
+    unquoted = QUOTED.sub(lambda quoted: '"' * len(quoted[0]), text)
+    return any(_stands_alone(unquoted, found) for found in re.finditer(rf"\b{name.capitalize()}\b", unquoted))
+
+
+def _stands_alone(text: str, word: re.Match[str]) -> bool:
+    """Whether a capitalised word begins no sentence and is no part of a longer name."""
+    if SENTENCE.search(text, 0, word.start()) or re.match(r"['’]?[ -](?!I\b)[A-Z]", text[word.end() :]):
+        return False
+    before = re.search(r"(?<![\w'’])([A-Z][\w'’]*)[ -]$", text[: word.start()])
+    return before is None or before[1] == "I" or SENTENCE.search(text, 0, before.start()) is not None
 
 
 def has_placeholder(text: str) -> bool:

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -26,11 +26,12 @@ from toolalpaca.documentation import body_parameters
 from toolalpaca.executors import Call, Response
 from toolalpaca.request import InvalidCall, build_request
 from toolalpaca.schema import ReplyError, ToolAlpacaError
-from toolalpaca.spec import Operation, Spec, load_spec
+from toolalpaca.spec import TRANSPORT_HEADERS, Json, Operation, Spec, load_spec
 
 TIMEOUT = 20.0  # seconds for a call, its redirects included
 MAX_BYTES = 1_000_000
 MAX_REDIRECTS = 5
+GUESSABLE = 3  # so few characters tell nothing of a credential
 WRITTEN = "/?:@!$&'()*+,;=~[]%"  # what a URL that has been encoded holds beside letters, digits and -._
 _TEXT = ("json", "text/", "xml", "javascript", "x-www-form-urlencoded", "yaml", "csv")
 
@@ -98,14 +99,20 @@ class RealExecutor:
             raise ReplyError("refused_address", self._redact(str(error))) from None
         except TimeoutError:
             raise ReplyError("real_timeout", f"no answer within {self.timeout:g} s") from None
-        except (aiohttp.ClientError, OSError, ValueError, InvalidCall) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ReplyError("real_request", self._redact(f"{type(error).__name__}: {error}")) from None
 
     def _outgoing(self, spec: Spec, call: Call) -> _Outgoing:
         operation = spec.operations[call.function]
         own = {p["name"] for p in operation.parameters} | _body_names(operation)
         known = {name: secret for name, secret in self.secrets.items() if name in own}
-        request = build_request(spec, call.function, {**call.arguments, **known})
+        try:
+            request = build_request(spec, call.function, {**call.arguments, **known})
+        except InvalidCall as mistake:
+            # The message shows the value, cut where `_redact` would no longer know it.
+            named = f" {mistake.parameter!r}" if mistake.parameter else "s"
+            detail = f"the specification does not take the credential{named}: {mistake.kind}"
+            raise ReplyError("real_request", detail) from None
         url = _as_written(request.url)
         headers = {"User-Agent": "toolalpaca", "Accept": "application/json, text/*;q=0.8", **request.headers}
         outgoing = _Outgoing(
@@ -122,7 +129,12 @@ class RealExecutor:
     def _authenticate(self, spec: Spec, operation: Operation, outgoing: _Outgoing) -> None:
         """Add the credentials of the first security requirement that the environment can meet."""
         for requirement in operation.security:
-            if not requirement or not requirement.keys() <= self.secrets.keys():
+            schemes = [spec.security_schemes.get(name, {}) for name in requirement]
+            if (
+                not requirement
+                or any(map(_is_transport, schemes))
+                or not requirement.keys() <= self.secrets.keys()
+            ):
                 continue
             for name in requirement:
                 scheme, secret = spec.security_schemes.get(name, {}), self.secrets[name]
@@ -179,7 +191,9 @@ class RealExecutor:
     def _check(self, url: URL) -> None:
         """Refuse what is known to be wrong before any name is resolved."""
         if url.scheme not in ("http", "https") or not url.host:
-            raise RefusedAddressError(f"expected an http or https URL with a host, got {str(url)[:200]!r}")
+            raise RefusedAddressError(
+                f"expected an http or https URL with a host, got {self._redact(str(url))[:200]!r}"
+            )
         if url.user is not None or url.password is not None:
             raise RefusedAddressError(f"a URL with credentials before its host ({url.host}) is not called")
         spelled = literal(url.host)
@@ -212,6 +226,7 @@ class RealExecutor:
                 return Response(response.status, note)
         text = self._redact(text)
         if cut:
+            text = self._without_beginning(text)
             return Response(response.status, f"{text} [cut after {self.max_bytes} bytes]")
         try:
             return Response(response.status, json.loads(text) if text.strip() else text)
@@ -219,11 +234,26 @@ class RealExecutor:
             return Response(response.status, text)
 
     def _redact(self, text: str) -> str:
-        for secret in sorted(self.secrets.values(), key=len, reverse=True):
-            encoded = base64.b64encode(secret.encode()).decode()
-            for form in {secret, quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], encoded}:
-                text = text.replace(form, "***")
+        for form in self._forms():
+            text = text.replace(form, "***")
         return text
+
+    def _without_beginning(self, text: str) -> str:
+        """A text that was cut, without the beginning of a credential at its end."""
+        forms = self._forms()
+        for length in range(len(forms[0]) - 1 if forms else 0, GUESSABLE, -1):
+            if any(form.startswith(text[-length:]) for form in forms):
+                return text[:-length]
+        return text
+
+    def _forms(self) -> list[str]:
+        """The credentials as they may be written, the longest first."""
+        forms: set[str] = set()
+        for secret in self.secrets.values():
+            encoded = base64.b64encode(secret.encode()).decode()
+            forms |= {secret, encoded, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+            forms.add(json.dumps(secret)[1:-1])
+        return sorted(forms, key=len, reverse=True)
 
 
 def parse_credentials(pairs: Iterable[str]) -> dict[str, str]:
@@ -279,6 +309,10 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
     if not good or "/" in text:
         raise ToolAlpacaError(f"--allow_host {text!r}: expected a host name such as api.example.com")
     return str(url.host).rstrip(".").lower(), explicit
+
+
+def _is_transport(scheme: Json) -> bool:
+    return scheme.get("in") == "header" and str(scheme.get("name")).lower() in TRANSPORT_HEADERS
 
 
 def _body_names(operation: Operation) -> set[str]:

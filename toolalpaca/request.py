@@ -63,8 +63,11 @@ def spec_of(source: Spec | Tool | str) -> Spec:
 def build_request(source: Spec | Tool | str, name: str, arguments: Any) -> Request:
     """The request that calling function `name` with `arguments` makes.
 
+    A null that the schema allows is written in JSON alone: a path, query, header, cookie or form has no
+    null, so there an optional argument that is null is left out, and a required one is a mistake.
+
     Raises:
-        InvalidCall: the call is not what the specification asks for.
+        InvalidCall: the call is not what the specification asks for, or cannot be written.
     """
     operation = operation_of(spec_of(source), name)
     arguments = check_arguments(operation, arguments)
@@ -89,6 +92,8 @@ def serialise_parameters(operation: Operation, arguments: Json) -> tuple[str, di
         if parameter["name"] not in arguments:
             continue
         value, location = arguments[parameter["name"]], parameter["in"]
+        if value is None and location != "path" and not parameter["json"]:
+            continue
         if location == "path":
             path = path.replace("{" + parameter["name"] + "}", _path_text(parameter, value))
         elif location == "query":
@@ -169,9 +174,27 @@ def examine_arguments(operation: Operation, arguments: Any) -> tuple[Json, list[
                 checked[name] = _checked(name, checked[name], schema)
         except InvalidCall as mistake:
             mistakes.append(mistake)
+    mistakes = mistakes or _take_out_nulls(operation, checked, body)
     if not mistakes and (mistake := _body_mistake(operation, checked)):
         mistakes.append(mistake)
     return checked, mistakes
+
+
+def _take_out_nulls(operation: Operation, checked: Json, body: dict[str, Parameter]) -> list[InvalidCall]:
+    """Leave out the optional nulls for which there is no text, and complain of the required ones."""
+    mistakes = []
+    for name in [name for name, value in checked.items() if value is None]:
+        own = [p for p in operation.parameters if p["name"] == name and not p["json"]]
+        places = {p["in"]: p["required"] for p in own}
+        in_form = name in body and operation.body is not None and is_form(operation.body)
+        if in_form:
+            places["form"] = body[name].required
+        if any(places.values()):
+            expected = f"expected a value that a {next(iter(places))} can hold, got null"
+            mistakes.append(InvalidCall("wrong_type", name, f"the parameter {name!r} is wrong: {expected}"))
+        elif places and (name not in body or in_form):
+            del checked[name]
+    return mistakes
 
 
 def _needed(operation: Operation, parameters: dict[str, Parameter], body: Json, arguments: Json) -> list[str]:
@@ -254,6 +277,8 @@ def _path_text(parameter: Json, value: Any) -> str:
         return quote(dumps(value), safe="")
     members = _pieces(parameter, value, escape, "=" if explode else ",")
     if style == "label":
+        if explode and isinstance(value, (list, dict)):
+            members = _separable(name, members, ".", "path")
         text = "." + ("." if explode else ",").join(members)
     elif style == "matrix":
         if explode and isinstance(value, list):
@@ -267,6 +292,19 @@ def _path_text(parameter: Json, value: Any) -> str:
     if text in ("", ".", ".."):
         raise _unsendable(name, "text that can stand in a path", value)
     return text
+
+
+def _separable(name: str, members: list[str], separator: str, place: str) -> list[str]:
+    """Members that `separator` can join: none holds it.
+
+    Raises:
+        InvalidCall: `bad_format`; a member would be read as two.
+    """
+    for member in members:
+        if separator in member:
+            what = {"%20": "blank", "%7C": "|"}.get(separator, separator)
+            raise _unsendable(name, f"members without {what!r}, which separates them in this {place}", member)
+    return members
 
 
 def _unsendable(name: str, expected: str, value: Any) -> InvalidCall:
@@ -294,7 +332,8 @@ def _query_pairs(parameter: Json, value: Any) -> list[str]:
         if explode:
             return [f"{name}={escape(v)}" for v in value]
         joint = {"spaceDelimited": "%20", "pipeDelimited": "%7C"}.get(style, ",")
-        return [f"{name}={joint.join(escape(v) for v in value)}"]
+        members = _separable(parameter["name"], [escape(v) for v in value], joint, "query")
+        return [f"{name}={joint.join(members)}"]
     return [f"{name}={escape(value)}"]
 
 
@@ -308,15 +347,28 @@ def _deep(name: str, value: Any, escape: Any) -> list[str]:
 
 
 def _header_text(parameter: Json, value: Any) -> str:
-    members = _pieces(parameter, value, _text, "=" if parameter.get("explode") is True else ",")
+    explode = parameter.get("explode") is True
+    if not parameter["json"] and isinstance(value, (list, dict)):
+        texts = [*map(_text, [*value, *value.values()] if isinstance(value, dict) else value)]
+        _separable(parameter["name"], texts, ",", "header")
+    members = _pieces(parameter, value, _text, "=" if explode else ",")
     text = dumps(value) if parameter["json"] else ",".join(members)
     if not text.isascii() or not (text.isprintable() and text == text.strip()):
         raise _unsendable(parameter["name"], "printable ASCII text for a header", value)
     return text
 
 
+def is_form(media: Media) -> bool:
+    """Whether a body is made of fields of text."""
+    return "x-www-form-urlencoded" in media.type or media.type.startswith("multipart/")
+
+
 def encode_body(media: Media, value: Any) -> tuple[str, str]:
-    """Content type and text of a body."""
+    """Content type and text of a body.
+
+    Raises:
+        InvalidCall: `invalid_value`, for an object or array in a type that is neither JSON nor a form.
+    """
     kind = media.type if "*" not in media.type else "application/json"
     if "x-www-form-urlencoded" in kind and isinstance(value, dict):
         return kind, "&".join(pair for k, v in value.items() for pair in _form_pairs(media, k, v))
@@ -333,9 +385,12 @@ def encode_body(media: Media, value: Any) -> tuple[str, str]:
                 f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n{header}\r\n{_text(v)}\r\n'
             )
         return f"{kind}; boundary={boundary}", "".join(parts) + f"--{boundary}--\r\n"
-    if "json" in kind or not isinstance(value, str):
+    if "json" in kind:
         return kind, dumps(value)
-    return kind, value
+    if isinstance(value, (dict, list)):
+        told = "only JSON and forms are written from arguments, and a text as it is"
+        raise InvalidCall("invalid_value", "", f"the body must be {kind}, which cannot be sent: {told}")
+    return kind, _text(value)
 
 
 def _form_pairs(media: Media, name: str, value: Any) -> list[str]:

@@ -24,6 +24,8 @@ HOST = "127.0.0.1"
 INSTANCE_HEADER = "X-ToolAlpaca-Instance"  # requests that share it see one consistent world
 MAX_INSTANCES = 1_000
 MAX_EXCHANGES = 50
+MAX_BODY = 4 * 2**20  # bytes of a request
+READS = ("GET", "HEAD")  # what our own documents answer to
 WRONG = {
     "description": "The request is wrong: no such data, invalid values or missing credentials.",
     "content": {
@@ -66,7 +68,7 @@ class ToolServer:
 
     def app(self) -> web.Application:
         """The aiohttp application."""
-        app = web.Application(client_max_size=4 * 2**20)
+        app = web.Application(client_max_size=MAX_BODY)
         app.router.add_route("*", r"/{anything:[\s\S]*}", self.handle)
         return app
 
@@ -78,15 +80,20 @@ class ToolServer:
         base = f"http://{request.host}"
         tool_id, _, rest = path.lstrip("/").partition("/")
         if path in ("/", "/manifest.json"):
-            return _json(200, self.manifest(base))
+            return _json(200, self.manifest(base)) if request.method in READS else _unwritable(request)
         tool = self.tools.get(tool_id)
         if tool is None:
             return _json(404, _wrong([f"there is no tool {tool_id!r}; the manifest at / lists them"]))
         spec = load_spec(tool.openapi)
-        if rest == "openapi.json" and request.method in ("GET", "HEAD"):
+        if rest == "openapi.json":
+            if request.method not in READS:
+                return _unwritable(request)
             return _json(200, served_document(spec, f"{base}/{tool_id}"))
         try:
             body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return _json(413, _wrong([f"the body is too large: expected at most {MAX_BODY} bytes"]))
+        try:
             headers = {name: ", ".join(request.headers.getall(name)) for name in request.headers}
             match = match_request(spec, request.method, f"/{rest}{mark}{query}", headers, body)
         except Refusal as refusal:
@@ -147,6 +154,12 @@ def served_document(spec: Spec, url: str) -> dict[str, Any]:
                 if not any(status[:1] == "2" for status in node["responses"]):
                     node["responses"]["200"] = {"description": "The call succeeded."}
     return document
+
+
+def _unwritable(request: web.Request) -> web.Response:
+    """The answer to any other verb than those that read one of our own documents."""
+    allow = ", ".join(READS)
+    return _refusal(Refusal(405, [f"{request.method} is not allowed here; expected {allow}"], None, allow))
 
 
 def _refusal(refusal: Refusal) -> web.Response:

@@ -15,6 +15,7 @@ from typing import Any
 
 from toolalpaca import react
 from toolalpaca.environment import builtin_functions
+from toolalpaca.jsonschemas import hoisted
 from toolalpaca.prompts import Message, Prompt
 from toolalpaca.published import read_input
 from toolalpaca.react import STYLES
@@ -127,18 +128,24 @@ def native_name(name: str) -> str:
 
 
 def function_schema(function: Function) -> dict[str, Any]:
-    """A function as OpenAI's tool definition, `{"type": "function", "function": {...}}`."""
-    properties = {}
+    """A function as OpenAI's tool definition, `{"type": "function", "function": {...}}`.
+
+    `parameters` is a JSON Schema of its own: what recursive parameters refer to stands in its `$defs`.
+    """
+    schemas = {}
     for parameter in function.parameters:
         schema = dict(parameter.schema)
         if parameter.description and not schema.get("description"):
             schema["description"] = parameter.description
-        properties[parameter.name] = schema
+        schemas[parameter.name] = schema
+    properties, definitions = hoisted(schemas)
     parameters = {
         "type": "object",
         "properties": properties,
         "required": [p.name for p in function.parameters if p.required],
     }
+    if definitions:
+        parameters["$defs"] = definitions
     return {
         "type": "function",
         "function": {

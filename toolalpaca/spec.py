@@ -26,6 +26,12 @@ INLINE_NODES = 5_000  # a schema larger than this keeps its references as $defs
 MAX_INLINED = 30  # so does one in which more references than this lead into each other
 STYLED = {"style", "explode", "allowReserved"}  # keys by which a form's field is written like a parameter
 IGNORED_HEADERS = ("accept", "content-type", "authorization")  # OpenAPI: such parameters shall be ignored
+# These are the connection's own (RFC 9110, sections 7.2, 7.6.1 and 8.6): a value of the assistant's would
+# send the request to another host, or frame it so that a second one stands in it.
+TRANSPORT_HEADERS = (
+    "host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade",
+    "expect", "proxy-connection", "proxy-authorization",
+)  # fmt: skip
 
 Json = dict[str, Any]
 
@@ -217,6 +223,8 @@ class Spec:
                     self.warn(f"{where}: a parameter without a usable name and place: {str(raw)[:80]}")
                 elif location == "header" and name.lower() in IGNORED_HEADERS:
                     continue
+                elif location == "header" and name.lower() in TRANSPORT_HEADERS:
+                    self.warn(f"{where}: header {name!r} is the connection's own; it is left out")
                 elif location == "path" and "{" + name + "}" not in path:
                     self.warn(f"{where}: path parameter {name!r} does not occur in the path")
                 else:

@@ -238,7 +238,7 @@ def _plain(rng: random.Random, leaf: Leaf, seed: int) -> Any:
         if kind == "integer" and found == "num":
             found, span = "int", (max(1, span[0]), max(2, span[1]))
         return fields.number(rng, found, *span)
-    if leaf.identity:
+    if leaf.identity and leaf.kind != "uuid":
         return identifier(rng, leaf.identity)
     return fields.string(rng, leaf.kind, seed, name)
 

@@ -6,6 +6,7 @@ writes an instruction and the one who reads it agree without sharing anything el
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import random
@@ -63,6 +64,10 @@ FORMATS = {
     "ip": "ip",
     "uuid": "uuid",
     "hostname": "domain",
+    "uri-reference": "url",
+    "byte": "base64",
+    "duration": "duration",
+    "json-pointer": "pointer",
 }
 
 
@@ -164,10 +169,30 @@ POOLED = frozenset(
 )
 
 
+def _encoded(rng: random.Random) -> str:
+    """Base64 that ends in no `=`, which would not be read as a part of a word."""
+    return base64.b64encode(" ".join(rng.sample(WORDS, 3))[:12].encode()).decode()
+
+
+def _uuid(rng: random.Random) -> str:
+    bits = f"{rng.getrandbits(128):032x}"
+    return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
+
+
+FORMAL = {
+    "uuid": _uuid,
+    "base64": _encoded,
+    "duration": lambda rng: f"P{rng.randrange(1, 30)}D",
+    "pointer": lambda rng: f"/{rng.choice(WORDS)}/{rng.randrange(10)}",
+}
+
+
 def string(rng: random.Random, kind: str, seed: int = 0, name: str = "") -> str:
     """A value of a string kind."""
     if kind in POOLED:
         return rng.choice(pool(seed, kind))
+    if kind in FORMAL:
+        return FORMAL[kind](rng)
     if kind == "person":
         return f"{rng.choice(pool(seed, 'first_name'))} {rng.choice(pool(seed, 'surname'))}"
     if kind == "company":
@@ -179,9 +204,6 @@ def string(rng: random.Random, kind: str, seed: int = 0, name: str = "") -> str:
         return f"{string(rng, 'date')}T{rng.randrange(24):02}:{rng.choice((0, 15, 30, 45)):02}:00Z"
     if kind == "time":
         return f"{rng.randrange(24):02}:{rng.choice((0, 15, 30, 45)):02}"
-    if kind == "uuid":
-        bits = f"{rng.getrandbits(128):032x}"
-        return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
     if kind == "title":
         return f"{rng.choice(TITLES[0])} {rng.choice(TITLES[1])}"
     if kind == "text":

@@ -179,12 +179,8 @@ def text(schema: Json, rng: random.Random, seed: int, name: str) -> str:
         found = matching(schema["pattern"], rng, least, None if most is None else int(most))
         if found is not None:
             return found
-    if form in ("byte", "base64"):
-        return "c2lsdmVyIGhhcmJvcg=="
     if form in ("ipv6",):
         return ":".join(f"{rng.randrange(1, 65535):x}" for _ in range(8))
-    if form in ("duration",):
-        return f"P{rng.randrange(1, 30)}D"
     kind, values = fields.natural(name)
     if not form and kind == "enum":
         value = rng.choice(values)

@@ -8,14 +8,15 @@ import re
 from dataclasses import dataclass
 
 from toolalpaca.offline.fields import PREPOSITIONS, natural, string_kind
-from toolalpaca.offline.verbs import split_name
+from toolalpaca.offline.verbs import operation
 from toolalpaca.offline.vocabulary import singular, words
 
 TRANSFERS = {
     "from": "from", "origin": "from", "source": "from", "to": "to", "destination": "to", "target": "to",
 }  # fmt: skip
-HEAD = re.compile(r"^([A-Za-z0-9_.-]{1,64}):[ \t]?(.*)\n+Parameters:[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
-SIGNATURE = re.compile(r"^([A-Za-z0-9_.-]{1,64})\((.*)\)$", re.MULTILINE)
+# An operationId may be any text without blanks, such as GitHub's `repos/list-for-org`.
+HEAD = re.compile(r"^([^\s:(){}\"]{1,200}):[ \t]?(.*)\n+Parameters:[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
+SIGNATURE = re.compile(r"^([^\s:(){}\"]{1,200})\((.*)\)$", re.MULTILINE)
 STRUCTURE = re.compile(r"^\s*- Structure:\s*(.*)$", re.MULTILINE)
 
 
@@ -153,7 +154,7 @@ def _doc(name: str, description: str, parameters: dict[str, str], output: str) -
         leaves += _leaves((parameter,), str(text))
         if str(text).startswith("Required. Object"):
             whole.append(parameter)
-    return Doc(name, description, *split_name(name), tuple(leaves), tuple(whole), output)
+    return Doc(name, description, *operation(name, description), tuple(leaves), tuple(whole), output)
 
 
 def _spelled_out(parameters: str) -> dict[str, str]:

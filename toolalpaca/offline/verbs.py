@@ -7,8 +7,10 @@ instructions, where `{}` stands for the object.
 from __future__ import annotations
 
 import functools
+import re
 
-from toolalpaca.offline.vocabulary import words
+from toolalpaca.kinds import CHANGES
+from toolalpaca.offline.vocabulary import singular, words
 
 NAMES = {
     "search": "search find lookUp discover browse query filter explore",
@@ -84,6 +86,13 @@ MORE = {
 }
 
 
+# Verbs that end a name as its noun: a weatherForecast forecasts nothing.
+NOUNS = """all digest display dump email estimate exchange filter follow forecast grade index issue mail match
+measure message monitor order plan project query quote rank rate report review schedule score search
+share show start store test text total track view"""
+PREPOSITIONS = ("for", "by", "in", "from", "of", "with", "to", "on", "at")
+
+
 @functools.cache
 def families() -> dict[str, str]:
     """First word of a verb (lower case) -> its family."""
@@ -106,3 +115,55 @@ def split_name(name: str) -> tuple[str, str, str]:
     if not parts:
         return "", "", ""
     return family, parts[0], " ".join(parts[1:])
+
+
+@functools.cache
+def operation(name: str, description: str = "") -> tuple[str, str, str]:
+    """A function as (family, verb, object), by its name and, where that begins with a noun, its description.
+
+    Other people's specifications put the noun first (`boards/list`, `boards.list`, `weather_metar_get`) or
+    name it alone; what is then told of no verb is a thing to get.
+    """
+    namespace, own = re.fullmatch(r"(?:.*?([^/.]+)[/.])?([^/.]*)", name, re.DOTALL).groups()
+    family, verb, object_ = split_name(own)
+    if namespace and family:
+        return family, verb, _object(words(namespace), object_, family, description)
+    family, verb, object_ = split_name(name)
+    if family or not verb or verb in CHANGES or _is_told(verb, description):
+        return family, verb, object_
+    parts = words(name).split()
+    last = families().get(parts[-1], "")
+    family, verb = _verb_of(description)
+    if family:
+        return (
+            family,
+            verb,
+            _object(" ".join(parts[: -1 if family == last else None]), "", family, description),
+        )
+    if last and parts[-1] not in NOUNS.split():
+        return last, parts[-1], _object(" ".join(parts[:-1]), "", last, description)
+    return "get", "get", " ".join(parts)
+
+
+def _object(noun: str, rest: str, family: str, description: str) -> str:
+    """What is acted on: in `repos/list-for-org` repos for org, in `issues/create-comment` issue comments."""
+    one = family in ("create", "update", "delete") or re.match(r"\w+ (?:an?|one|this) ", description)
+    if not rest or rest.split(maxsplit=1)[0] in PREPOSITIONS:
+        return f"{singular(noun) if one else noun} {rest}".rstrip()
+    return f"{singular(noun)} {rest}"
+
+
+def _is_told(verb: str, description: str) -> bool:
+    """Whether a description uses the word as a verb: `Pings a server`."""
+    return (
+        re.match(rf"{re.escape(verb)}(?:e?s)? (?:an?|the|all|one|your|this)\b", description, re.I) is not None
+    )
+
+
+def _verb_of(description: str) -> tuple[str, str]:
+    """Family and base form of the verb that begins a description; "" where none does."""
+    word = (re.match(r"\w*", description) or [""])[0].lower()
+    for form in (word, word.removesuffix("s"), word.removesuffix("es"), f"{word.removesuffix('ies')}y"):
+        if form in families():
+            return families()[form], form
+    return "", ""

@@ -594,7 +594,7 @@ def camel(*parts: str) -> str:
 
 def words(name: str) -> str:
     """An identifier as words in lower case: `checkInDate`, `check_in-date` -> `check in date`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.\[\]]+", " ", name)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.\[\]/]+", " ", name)
     return " ".join(spaced.lower().split())
 
 
