@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import multiprocessing
 import subprocess
@@ -160,9 +161,48 @@ def test_a_refused_start_leaves_nothing_that_refuses_the_next(tmp_path: Path) ->
         start(5)
 
 
-def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
+def test_two_rows_of_one_id_are_refused_and_nothing_is_changed_by_them(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "run")
+    stage()
+    before = (stage.folder / "s.jsonl").read_bytes()
     with pytest.raises(ToolAlpacaError, match="'r4'"):
-        Stage(tmp_path / "run")([*ROWS, ROWS[4]])
+        stage([*ROWS[:10], {"id": "r4", "text": "changed"}])
+    assert stage().nothing_to_do
+    (stage.folder / "s.jsonl").unlink()
+    assert stage().pending == 0 and stage.done == []
+    assert (stage.folder / "s.jsonl").read_bytes() == before
+
+
+def test_a_change_of_the_input_that_is_killed_strands_no_row(tmp_path: Path, monkeypatch: Any) -> None:
+    stage = Stage(tmp_path / "run")
+    stage()
+    before = (stage.folder / "s.jsonl").read_bytes()
+
+    def killed(self: Ledger, name: str, number: int, rows: Any) -> None:
+        register(self, name, number, itertools.islice(rows, 20))
+        raise ToolAlpacaError("killed")
+
+    register = Ledger.register
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "register", killed)
+        with pytest.raises(ToolAlpacaError, match="killed"):
+            stage(ROWS[:30])
+    summary = stage()
+    assert (summary.succeeded, summary.pending, stage.done) == (50, 0, [])
+    assert (stage.folder / "s.jsonl").read_bytes() == before
+
+
+def test_an_export_is_never_cut_to_the_rows_that_are_done(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "run")
+    stage.bad = {"r3"}
+    stage(ROWS[:10])
+    before = (stage.folder / "s.jsonl").read_bytes()
+    changed = [{"id": row["id"], "text": "new"} if row["id"] != "r3" else row for row in ROWS[:10]]
+    stage.bad = set()
+    with pytest.raises(ToolAlpacaError, match=r"9 of 10 rows .* pending, .* without --retry_failed"):
+        stage(changed, retry_failed=True)
+    assert stage.done == ["r3"] and (stage.folder / "s.jsonl").read_bytes() == before
+    assert stage(changed).pending == 0 and len(stage.output()) == 20
 
 
 def _hold(folder: Path, ready: Any, leave: Any) -> None:

@@ -58,7 +58,8 @@ class Work:
         """Do it, print the one-line summary, and return it.
 
         Raises:
-            ToolAlpacaError: the endpoint refuses every call, the money is spent, the disk is full, ...
+            ToolAlpacaError: the endpoint refuses every call, the money is spent, the disk is full, rows are
+                pending at the end (--retry_failed leaves those alone that were never done), ...
             KeyboardInterrupt: Ctrl-C.
         """
         start, summary = time.monotonic(), self.summary
@@ -74,6 +75,11 @@ class Work:
             self.ledger.flush()
             self.rows.count(summary)
             self._raise_if_stopped()
+            if summary.pending:  # an export without them would look whole
+                raise ToolAlpacaError(
+                    f"{summary.pending} of {summary.total} rows of stage {self.name} are pending, and {output} "
+                    "is left as it was: run the same command again, without --retry_failed, to go on"
+                )
             self.rows.export(output)
         print(summary.line(time.monotonic() - start), flush=True)
         return summary

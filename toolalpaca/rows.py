@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import tempfile
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,24 +47,26 @@ class StageRows:
         """Bring the ledger up to date with the input, and return how many rows there are.
 
         Raises:
-            ToolAlpacaError: two rows have one key.
+            ToolAlpacaError: two rows have one key; the ledger is as it was.
         """
         ledger, stage = self.ledger, self.stage
         state = ledger.meta(f"stage:{stage}") or {"pass": 0, "fingerprint": ""}
-        whole, total = hashlib.sha256(), 0
+        whole, total, hashes = hashlib.sha256(), 0, array("q")
         for row in self._rows():
             whole.update(self._digest(row))
+            hashes.append(hash(self.key(row)))
             total += 1
         fingerprint, self.number = whole.hexdigest(), state["pass"]
         if fingerprint == state["fingerprint"]:
             return total
+        if any(one == next_ for one, next_ in itertools.pairwise(sorted(hashes))):
+            self._name_duplicate()
         self.number += 1
+        # A process that is killed while rows move to the new pass leaves no input that counts as known.
+        ledger.set_meta(f"stage:{stage}", {"pass": self.number, "fingerprint": ""})
         ledger.register(
             stage, self.number, ((i, self.key(row), self._digest(row)) for i, row in enumerate(self._rows()))
         )
-        ledger.flush()
-        if sum(ledger.counts(stage, self.number).values()) != total:
-            self._name_duplicate()
         ledger.set_meta(f"stage:{stage}", {"pass": self.number, "fingerprint": fingerprint})
         ledger.set_meta(f"export:{stage}", None)
         ledger.flush()
