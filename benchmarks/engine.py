@@ -166,7 +166,7 @@ def crash_extras(out: Path, stats: dict[str, Any]) -> tuple[int, int]:
     when the server counts more of them than the ledger.
     """
     ledger = sqlite3.connect(out / "ledger.sqlite")
-    ((kept,),) = ledger.execute("SELECT count(*) FROM attempts").fetchall()
+    ((kept,),) = ledger.execute("SELECT count(*) FROM attempts WHERE tokens_in > 0").fetchall()
     ledger.close()
     unusable = stats["faults"].get("wrong_shape", 0) - kept
     good = sum(times - 1 for times in stats["delivered"].values())

@@ -7,7 +7,9 @@ import base64
 import datetime
 import email.utils
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +210,10 @@ def test_tool_calls_are_read() -> None:
     body["choices"][0]["message"] = {"role": "assistant", "content": None, "tool_calls": [call]}
     completion = decode(json.dumps(body))
     assert completion.tool_calls == (call,) and completion.text == "" and completion.tokens_out == 4
+    for wrong in (1, {"function": "f"}, {"function": None}, {"function": {"name": None}}, {}):
+        body["choices"][0]["message"]["tool_calls"] = [call, wrong]
+        with pytest.raises(ValueError, match="names no function"):
+            decode(json.dumps(body))
 
 
 @given(st.integers(0, 60), st.floats(0, 1e4))
@@ -270,6 +276,9 @@ def test_the_key_is_taken_out_of_texts(key: str) -> None:
         "sk-test\\/+0123456789abcdef",
         "sk-test\\u002f\\u002b0123456789abcdef",
         "sk-test&#47;&#43;0123456789abcdef",
+        key.encode().hex(),
+        key.encode().hex().upper(),
+        "".join(f"%{byte:02X}" for byte in key.encode()),
         key[:8] + "****" + key[-8:],
     ):
         scrubbed = model.scrub(f"error with {shape} inside")
@@ -279,6 +288,79 @@ def test_the_key_is_taken_out_of_texts(key: str) -> None:
             and base64.b64encode(key.encode()).decode()[4:28] not in scrubbed
         )
     assert model.scrub("nothing of it") == "nothing of it"
+
+
+class Said(BaseHTTPRequestHandler):
+    """Answers `body`, whatever is asked."""
+
+    body = b""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def said(body: str, monkeypatch: pytest.MonkeyPatch, **config: Any) -> tuple[Any, list[Any]]:
+    """What becomes of a reply's body: the completion or failure, and the faults that were noted."""
+
+    async def one() -> Any:
+        try:
+            return await model.complete(echo())
+        except ModelFailure as failure:
+            return failure
+        finally:
+            await model.aclose()
+
+    monkeypatch.setattr(Said, "body", body.encode())
+    with HTTPServer(("127.0.0.1", 0), Said) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v1"
+        model, faults = load_model(ModelConfig("openai/a", base_url=url, max_tries=1, **config)), []
+        model.on_fault = lambda reason, billed, kept: faults.append((reason, billed, kept))
+        try:
+            return asyncio.run(one()), faults
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    ["sk-no-key-required", "not-needed-here", "EMPTY", "ollama", "dummy", "placeholder", "token-abc123"],
+)
+def test_a_placeholder_for_a_key_changes_no_reply(placeholder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", placeholder)
+    text = '{"required": true, "example": "EMPTY", "why": "ollama dummy token not needed here, a placeholder"}'
+    completion, _ = said(json.dumps(reply(text, 1, 1)), monkeypatch)
+    assert completion.text == text
+    model = load_model(ModelConfig("openai/a", base_url="http://x/v1"))
+    assert model.scrub("the field is required") == "the field is required"
+
+
+def test_a_good_reply_that_repeats_the_key_is_kept_without_it(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = base64.b64encode(f"Bearer {key}".encode()).decode()
+    completion, _ = said(json.dumps(reply(f"You sent {key}, or {encoded}.", 1, 1)), monkeypatch)
+    assert "[key]" in completion.text
+    assert key[8:] not in completion.raw and encoded[12:36] not in completion.raw
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"choices": [{"mess', "<html>busy</html>", '{"error": {"message": "busy"}}', 'data: {"choices": []}\n\n'],
+)
+def test_a_malformed_reply_is_kept_though_it_says_no_tokens(
+    key: str, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure, [(reason, billed, kept)] = said(body, monkeypatch)
+    assert failure.reason == reason == "malformed_response" and kept == body
+    assert (billed.tokens_in, billed.tokens_out) == (0, 0)
+    assert said("", monkeypatch)[1] == [("malformed_response", None, "")]
 
 
 def test_ask_asks_again_with_the_next_sample() -> None:

@@ -408,6 +408,24 @@ def test_rows_that_are_refused_again_do_not_make_the_run_end(tmp_path: Path, mon
         assert (summary.succeeded, summary.reasons) == (60, {"http_400": 40})
 
 
+def test_a_row_whose_call_failed_for_good_fails_in_a_replay_too(tmp_path: Path, monkeypatch: Any) -> None:
+    rows = [{"id": f"r{i}", "text": f"t{i}"} for i in range(30)]
+    run_refusing(tmp_path / "run", monkeypatch, Refusing({"t3", "t7"}), rows)
+    monkeypatch.undo()
+    for name, source in (("again", "run"), ("and-again", "again")):
+        with Run.open(tmp_path / name, "s", {}) as run:
+            teacher = run.model(f"replay:{tmp_path / source}", "teacher")
+
+            async def fn(row: dict[str, Any]) -> dict[str, Any]:
+                prompt = Prompt("echo", {"text": row["text"]}, folder=PROMPTS)
+                return {"n": await ask(teacher, prompt, number)}  # noqa: B023 (run at once)
+
+            summary = run.stage("s", rows, fn, key=lambda row: row["id"], output="s.jsonl")
+            details = run.ledger.query("SELECT DISTINCT detail FROM rows WHERE state='failed'")
+        assert (summary.succeeded, summary.reasons, details) == (28, {"http_400": 2}, [("refused",)])
+        assert (tmp_path / name / "s.jsonl").read_bytes() == (tmp_path / "run" / "s.jsonl").read_bytes()
+
+
 def test_max_cost_is_not_pretended_where_the_endpoint_counts_no_tokens(
     tmp_path: Path, monkeypatch: Any
 ) -> None:

@@ -9,6 +9,8 @@ import urllib.parse
 
 from toolalpaca.schema import ToolAlpacaError
 
+WORD = re.compile("[a-z]+")
+
 
 def read_key(variable: str) -> str:
     """The key in an environment variable; '' when it is not set.
@@ -31,7 +33,7 @@ def read_key(variable: str) -> str:
 
 
 def key_traces(key: str) -> list[str]:
-    """Texts that give `key` away, longest first: as it is, escaped, in base64, and its beginning and end."""
+    """Texts that are the whole of `key`, longest first: as it is, escaped, in hex and in base64."""
     if len(key) < 8 and (not key or key.isalnum()):
         return []  # "x", "EMPTY", "token": placeholders for servers without keys, and words of replies
     quote, special = urllib.parse.quote, {c for c in key if not c.isalnum()}
@@ -40,11 +42,22 @@ def key_traces(key: str) -> list[str]:
     for escape in ("\\u{:04x}", "\\u{:04X}", "&#{};", "&#x{:x};", "&#x{:X};", "%{:02x}", "%{:02X}"):
         table = {ord(c): escape.format(ord(c)) for c in special if c not in "-_."}
         shapes |= {key.translate(table), key.replace("/", "\\/")}
-    if len(key) >= 12:
-        shapes |= {key[:n] for n in (8, 12, 16, 24, 32)} | {key[-8:]}
+    for escape in ("{:02x}", "{:02X}", "%{:02x}", "%{:02X}"):
+        shapes.add("".join(escape.format(byte) for byte in key.encode()))
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         shapes |= {encode(prefix + key.encode()).decode().rstrip("=") for prefix in (b"", b"Bearer ", b":")}
         # Inside a longer base64 text the key's bits sit at one of three offsets; compare whole characters.
         for offset, skip in ((0, 0), (1, 2), (2, 3)):
             shapes.add(encode(b"\0" * offset + key.encode()).decode().rstrip("=")[skip:-1])
     return sorted((s for s in shapes if len(s) >= 5), key=len, reverse=True)
+
+
+def key_fragments(key: str) -> list[str]:
+    """Beginnings and the end of `key`, as error texts show them, longest first.
+
+    An end that is a word ("required" of sk-no-key-required) is none: it stands in any text.
+    """
+    if len(key) < 12:
+        return []
+    beginnings = sorted({key[:n] for n in (8, 12, 16, 24, 32)}, key=len, reverse=True)
+    return beginnings + [end for end in (key[-8:],) if not WORD.fullmatch(end)]

@@ -157,7 +157,7 @@ class Ledger:
 
     def meta(self, key: str) -> Any:
         """A stored JSON value, or None."""
-        found = self.query("SELECT value FROM meta WHERE key=?", key)
+        found = self.query(sql.META, key)
         return json.loads(found[0][0]) if found else None
 
     def set_meta(self, key: str, value: Any) -> None:

@@ -205,7 +205,7 @@ def decode(raw: str) -> Completion:
     """The completion in a chat completions body.
 
     Raises:
-        ValueError: the body is cut off, or has no choice with a message.
+        ValueError: the body is cut off, has no choice with a message, or a tool call names no function.
     """
     try:
         body = json.loads(raw)
@@ -223,6 +223,8 @@ def decode(raw: str) -> Completion:
             text = "".join(part["text"] for part in text if part.get("type") == "text")
         if not isinstance(text, str | None) or not isinstance(calls, list):
             raise TypeError
+        if not all(map(_names_function, calls)):
+            raise ValueError("a tool call that names no function")
         usage = body.get("usage") if isinstance(body.get("usage"), dict) else {}
         return Completion(
             text or "",
@@ -234,6 +236,11 @@ def decode(raw: str) -> Completion:
         )
     except (KeyError, IndexError, TypeError, AttributeError):
         raise ValueError("a reply without a message in choices[0]") from None
+
+
+def _names_function(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, dict) else None
+    return isinstance(function, dict) and isinstance(function.get("name"), str)
 
 
 def token_count(value: Any) -> int:

@@ -91,11 +91,11 @@ def to_react(completion: Completion, names: Mapping[str, str] = MappingProxyType
     thought = react.inline("" if completion.tool_calls and said.lstrip().startswith("{") else said)
     texts = []
     for number, call in enumerate(completion.tool_calls):
-        function = call.get("function") or {}
+        function = call["function"]
         arguments = function.get("arguments")
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments or {}, ensure_ascii=False)
-        name = str(function.get("name") or "").replace("\n", " ").strip()
+        name = function["name"].replace("\n", " ").strip()
         name = names.get(name, name)
         texts.append(react.render_action("" if number else thought, name, arguments or "{}"))
     if texts:

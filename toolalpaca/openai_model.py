@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolalpaca.calls import Deadline, Gate, PerMinute, backoff, retry_after
-from toolalpaca.keys import key_traces, read_key
+from toolalpaca.keys import WORD, key_fragments, key_traces, read_key
 from toolalpaca.models import Completion, ModelConfig, ModelFailure, decode, token_count
 from toolalpaca.prompts import Prompt
 from toolalpaca.schema import ToolAlpacaError
@@ -45,7 +45,7 @@ class OpenAIModel:
             config.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
         ).rstrip("/")
         self._key = read_key(config.api_key_env)
-        self._traces = key_traces(self._key)
+        self._traces, self._fragments = key_traces(self._key), key_fragments(self._key)
         host = self._check_base_url()
         self._local = host in LOOPBACK
         if not self._key:
@@ -128,10 +128,12 @@ class OpenAIModel:
             await client.close()
 
     def scrub(self, text: str) -> str:
-        """`text` without the key: servers echo it in error bodies."""
-        for trace in self._traces:
-            text = text.replace(trace, "[key]")
-        return text
+        """An error's text without the key and pieces of it: servers echo them."""
+        return _without(text, self._traces + self._fragments)
+
+    def _scrub_reply(self, text: str) -> str:
+        """A reply's text without the whole key: pieces of it, or a key that is a word, may stand in any."""
+        return text if WORD.fullmatch(self._key) else _without(text, self._traces)
 
     @property
     def _proxied(self) -> bool:
@@ -214,10 +216,11 @@ class OpenAIModel:
             return _Fault("connection", self.scrub(f"{self.base_url}: {type(cause).__name__}: {cause}"))
         except (OSError, httpx2.HTTPError, aiohttp.ClientError) as error:  # not all are the package's own
             return _Fault("connection", self.scrub(f"{self.base_url}: {type(error).__name__}: {error}"))
-        raw = self.scrub(response.content.decode(errors="replace"))
+        raw = self._scrub_reply(response.content.decode(errors="replace"))
         try:
             completion = decode(raw)
         except ValueError as error:
+            raw = self.scrub(raw)
             return _Fault("malformed_response", f"{error}: {raw[:200]}", billed=_usage(raw), body=raw)
         self._answered = True
         return completion
@@ -274,13 +277,21 @@ class _Fault:
     body: str = ""
 
 
+def _without(text: str, traces: list[str]) -> str:
+    for trace in traces:
+        text = text.replace(trace, "[key]")
+    return text
+
+
 def _usage(raw: str) -> Completion | None:
-    """What an unusable but delivered reply was billed; None when it does not say."""
+    """What an unusable but delivered reply was billed, 0 where it does not say; None for an empty one."""
+    if not raw:
+        return None
     try:
         usage = json.loads(raw)["usage"]
         tokens = token_count(usage["prompt_tokens"]), token_count(usage.get("completion_tokens"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
+        tokens = 0, 0
     return Completion("", *tokens, "malformed")
 
 

@@ -164,6 +164,7 @@ class Recorded:
             gated = False
             await self._store(self.ledger.commit, key, prompt, sample, completion)
         except ModelFailure as failure:
+            self.ledger.set_meta(failure_key(key), [failure.reason, failure.detail, failure.attempts])
             if failure.permanent:
                 meter.refused += 1
                 meter.last_refusal, meter.last_reason = failure.detail, failure.reason
@@ -254,6 +255,11 @@ class Recorded:
             if meter.max_cost is not None and meter.cost + meter.reserved > meter.max_cost:
                 meter.stopping = "max_cost"  # the money put by for this call is spent: no further attempt
                 raise Stopped
+
+
+def failure_key(key: bytes) -> str:
+    """Under which of the ledger's meta keys it stands how the call of a cache key failed for good."""
+    return f"failed:{key.hex()}"
 
 
 def _on_fault(reason: str, billed: Completion | None, body: str) -> None:

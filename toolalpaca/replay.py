@@ -8,9 +8,9 @@ from typing import Any
 
 from toolalpaca import ledger as store
 from toolalpaca import statements as sql
-from toolalpaca.models import Completion, completion_key
+from toolalpaca.models import Completion, ModelFailure, completion_key
 from toolalpaca.prompts import Prompt
-from toolalpaca.recorder import REDRAWN
+from toolalpaca.recorder import REDRAWN, failure_key
 from toolalpaca.schema import ToolAlpacaError
 
 
@@ -41,6 +41,7 @@ class Replay:
         """The stored reply; where a retry drew others in its place, the last.
 
         Raises:
+            ModelFailure: the call failed for good in that run.
             ToolAlpacaError: the run never asked this.
         """
         found, drawn = None, sample
@@ -50,6 +51,9 @@ class Replay:
             if stored is None:
                 break
             found, drawn = stored, drawn + REDRAWN
+        failure = self._connection.execute(sql.META, (failure_key(key),)).fetchone()
+        if failure is not None:  # of the last draw
+            raise ModelFailure(*json.loads(failure[0]))
         if found is None:
             raise ToolAlpacaError(
                 f"replay:{self.run} has no reply to prompt {prompt.name!r}, sample {sample} "

@@ -88,6 +88,7 @@ FAIL = Bulk(
 REOPEN = """
 UPDATE rows SET state='pending', reason='', detail=''
 WHERE stage=? AND pass=? AND state='failed' AND reason LIKE ?"""
+META = "SELECT value FROM meta WHERE key=?"
 SET_META = "INSERT INTO meta VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 SET_MODEL = """
 INSERT INTO models VALUES (?,?,?,?,?) ON CONFLICT (stage, role) DO UPDATE SET identity = excluded.identity,
