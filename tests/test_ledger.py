@@ -64,6 +64,23 @@ def test_what_was_queued_is_written_in_order_at_close(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_rejection_is_never_written_before_its_reply(tmp_path: Path) -> None:
+    first, second = keys(2)
+    ledger = Ledger(tmp_path / "l.sqlite")
+    ledger.put(sql.INSERT_COMPLETION, *completion(first))
+    ledger.flush()
+    queued = [
+        (sql.REJECT, ("bad", first)),
+        (sql.INSERT_COMPLETION, completion(second)),
+        (sql.REJECT, ("bad", second)),
+    ]
+    ledger._queue.extend((statement, values, None) for statement, values in queued)  # as one batch
+    ledger.close()
+    ledger = Ledger(tmp_path / "l.sqlite")
+    assert [ledger.rejected(key) for key in (first, second)] == ["bad", "bad"]
+    ledger.close()
+
+
 def test_stored_completions_are_found_after_reopening(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "l.sqlite")
     for key in keys(300)[::2]:
@@ -125,14 +142,19 @@ def test_a_file_that_is_no_ledger(tmp_path: Path, content: bytes) -> None:
         Ledger(tmp_path / "ledger.sqlite")
 
 
-def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_a_ledger_of_another_version_is_refused_and_left_as_it_was(tmp_path: Path, journal: str) -> None:
     Ledger(tmp_path / "l.sqlite").close()
     database = sqlite3.connect(tmp_path / "l.sqlite")
     database.execute("UPDATE meta SET value='99' WHERE key='format'")
+    database.execute("DROP TABLE faults")
+    database.execute(f"PRAGMA journal_mode={journal}")
     database.commit()
     database.close()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ToolAlpacaError, match="format 99"):
         Ledger(tmp_path / "l.sqlite")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_status_of_no_run_is_one_line(tmp_path: Path) -> None:

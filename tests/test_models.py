@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from fault_server import reply, serve
 from hypothesis import given
@@ -230,6 +231,12 @@ def test_retry_after_in_all_its_forms() -> None:
     date, later = "Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:47 GMT"
     assert retry_after({"retry-after": later, "date": date}) == 10, "by the server's own clock"
     assert retry_after({"retry-after": "Sun Nov  6 08:49:47 1994", "date": date}) == 10, "asctime is UTC"
+    for useless in ("inf", "nan", "soon", ""):
+        assert retry_after({"retry-after-ms": useless, "retry-after": "9"}) == 9
+    twice = httpx2.Headers([("Retry-After", "1"), ("Retry-After", "20"), ("Retry-After", "nan")])
+    assert retry_after(twice) == 20 == retry_after({"retry-after": "1, 20"})
+    dates = httpx2.Headers([("Retry-After", date), ("Retry-After", later), ("Date", date)])
+    assert retry_after(dates) == 10
     for nothing in ("soon", "inf", "nan", "1e999", "Sun, 99 Nov 99999 08:49:37 GMT", ""):
         assert retry_after({"retry-after": nothing}) is None and retry_after({}) is None
 
@@ -334,7 +341,9 @@ def said(body: str, monkeypatch: pytest.MonkeyPatch, **config: Any) -> tuple[Any
 )
 def test_a_placeholder_for_a_key_changes_no_reply(placeholder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", placeholder)
-    text = '{"required": true, "example": "EMPTY", "why": "ollama dummy token not needed here, a placeholder"}'
+    text = (
+        '{"required": true, "example": "EMPTY", "why": "ollama dummy token not needed here, a placeholder"}'
+    )
     completion, _ = said(json.dumps(reply(text, 1, 1)), monkeypatch)
     assert completion.text == text
     model = load_model(ModelConfig("openai/a", base_url="http://x/v1"))
@@ -352,7 +361,12 @@ def test_a_good_reply_that_repeats_the_key_is_kept_without_it(
 
 @pytest.mark.parametrize(
     "body",
-    ['{"choices": [{"mess', "<html>busy</html>", '{"error": {"message": "busy"}}', 'data: {"choices": []}\n\n'],
+    [
+        '{"choices": [{"mess',
+        "<html>busy</html>",
+        '{"error": {"message": "busy"}}',
+        'data: {"choices": []}\n\n',
+    ],
 )
 def test_a_malformed_reply_is_kept_though_it_says_no_tokens(
     key: str, body: str, monkeypatch: pytest.MonkeyPatch
@@ -467,8 +481,13 @@ def test_a_time_limit_is_learned_for_each_kind_of_prompt() -> None:
             async with deadline.limit("title"):
                 await asyncio.sleep(0)
         assert deadline.seconds("title") == 15
-        assert deadline.seconds("specification") == 600, "nothing is known of those"
+        assert deadline.seconds("specification") == 120, "nothing is known of those"
         assert [deadline.seconds("title", timeouts) for timeouts in (1, 2, 9)] == [30, 60, 600]
+        slow = [deadline.seconds("specification", timeouts) for timeouts in range(4)]
+        assert slow == [120, 240, 480, 600], "five minutes for a first answer are granted in the end"
+        async with deadline.limit("summary"):
+            await asyncio.sleep(0)
+        assert deadline.seconds("summary") == 60, "a stage of ten calls learns, too"
 
     asyncio.run(main())
     assert Deadline(2.0).seconds("title", 3) == 2

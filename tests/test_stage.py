@@ -399,6 +399,19 @@ def test_an_endpoint_that_refuses_all_of_the_first_calls_ends_the_run(
     assert run_refusing(tmp_path / "run", monkeypatch, Refusing(set()), rows).succeeded == 500
 
 
+@pytest.mark.parametrize("reason", ["http_401", "http_403"])
+def test_a_run_resumed_with_a_wrong_key_fails_no_row(tmp_path: Path, monkeypatch: Any, reason: str) -> None:
+    """The few rows that are left are too few to stop early."""
+    rows = [{"id": f"r{i}", "text": f"t{i}"} for i in range(30)]
+    run_refusing(tmp_path / "run", monkeypatch, Refusing(set()), rows[:25])
+    refusing = Refusing({row["text"] for row in rows}, reason)
+    with pytest.raises(
+        ToolAlpacaError, match=r"refused every call of this run \(5\): .*25 of 30 rows are done"
+    ):
+        run_refusing(tmp_path / "run", monkeypatch, refusing, rows)
+    assert run_refusing(tmp_path / "run", monkeypatch, Refusing(set()), rows).succeeded == 30
+
+
 def test_rows_that_are_refused_again_do_not_make_the_run_end(tmp_path: Path, monkeypatch: Any) -> None:
     """Forty prompts too long for the model: tried again by themselves they are all of the first calls."""
     rows = [{"id": f"r{i}", "text": f"t{i}"} for i in range(100)]

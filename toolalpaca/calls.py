@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 BACKOFF_BASE, BACKOFF_CAP = 0.5, 60.0  # seconds
 FIRST_LIMIT, HIGHEST_LIMIT = 8, 4096  # adaptive concurrency starts and ends here
 REFUSED_CALLS = 20  # as many in a row end the run
+SHORTEST_LIMIT, UNKNOWN_LIMIT, LONGEST_LIMIT = 15.0, 120.0, 600.0  # seconds for one request
 PROBE_AFTER = 200  # successes before more than is known to be good is tried: 429s stay near 1%
 
 
@@ -27,24 +28,35 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a response asks to wait: `retry-after-ms`, or `Retry-After` (RFC 9110).
 
-    A date is measured from the response's own `Date`, where it has one: clocks differ.
+    A date is measured from the response's own `Date`, where it has one: clocks differ. Of a header that
+    comes more than once the largest counts.
     """
-    with contextlib.suppress(KeyError, ValueError):
-        return _seconds(float(headers["retry-after-ms"]) / 1000)
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    with contextlib.suppress(ValueError):
-        return _seconds(float(value))
-    with contextlib.suppress(ValueError, TypeError, OverflowError):
-        now = time.time()
-        with contextlib.suppress(KeyError, ValueError, TypeError, OverflowError):
-            now = _timestamp(headers["date"])
-        return _seconds(_timestamp(value) - now)
+    now = time.time()
+    with contextlib.suppress(KeyError, ValueError, TypeError, OverflowError):
+        now = _timestamp(headers["date"])
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        found = [_seconds(value, unit, now) for value in _values(headers, name)]
+        waits = [seconds for seconds in found if seconds is not None]
+        if waits:
+            return max(waits)
     return None
 
 
-def _seconds(number: float) -> float | None:
+def _values(headers: Mapping[str, str], name: str) -> list[str]:
+    """A header's values: each on a line of its own, or numbers that a proxy joined by commas."""
+    lines = headers.get_list(name) if hasattr(headers, "get_list") else [headers.get(name, "")]
+    return lines + [number for line in lines for number in line.split(",")]
+
+
+def _seconds(value: str, unit: float, now: float) -> float | None:
+    """What a number or a date says; None when it says nothing."""
+    try:
+        number = float(value) * unit
+    except ValueError:
+        try:
+            number = _timestamp(value) - now
+        except (ValueError, TypeError, OverflowError):
+            return None
     return max(0.0, number) if math.isfinite(number) else None
 
 
@@ -222,12 +234,14 @@ class PerMinute:
 
 
 class Deadline:
-    """One request's time limit: fixed, or ten times the slowest answer to its kind of prompt, 15 to 600 s.
+    """One request's time limit: fixed, or ten times the slowest answer to its kind of prompt.
 
-    Kinds are apart because a specification takes a hundred times as long to write as a title. After each
-    time out of one request its limit doubles: an answer that is slower than all before it still arrives.
-    Requests already in flight are measured by the limit as it stands now, so that a connection that
-    hung at the start does not hold its slot for ten minutes.
+    Kinds are apart because a specification takes a hundred times as long to write as a title. While nothing
+    of a kind was answered the limit is 120 s; the more answers there are, the less than that it may be, down
+    to 15 s. After each time out of one request its limit doubles, up to 600 s: an answer that is slower than
+    all before it still arrives, and a model that needs five minutes for its first answer gives it to the
+    third try (120, 240, 480 s). Requests already in flight are measured by the limit as it stands now, so
+    that a connection that hung at the start does not hold its slot for minutes.
     """
 
     def __init__(self, seconds: float | None = None):
@@ -241,7 +255,8 @@ class Deadline:
         if self.fixed is not None:
             return self.fixed
         answers, slowest = self._seen.get(kind, (0, 0.0))
-        return 600.0 if answers < 20 else min(600.0, max(15.0, 10 * slowest) * 2**timeouts)
+        least = max(SHORTEST_LIMIT, UNKNOWN_LIMIT / (1 + answers))
+        return min(LONGEST_LIMIT, max(least, 10 * slowest) * 2**timeouts)
 
     @contextlib.asynccontextmanager
     async def limit(self, kind: str, timeouts: int = 0) -> AsyncIterator[None]:

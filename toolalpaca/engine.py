@@ -17,7 +17,7 @@ from toolalpaca.files import dumps
 from toolalpaca.forecast import forecast
 from toolalpaca.ledger import Ledger
 from toolalpaca.progress import Progress, Summary
-from toolalpaca.recorder import RETRYING, UNPAID, Meter, Recorded
+from toolalpaca.recorder import KEY_REFUSED, RETRYING, UNPAID, Meter, Recorded
 from toolalpaca.rows import Row, StageRows
 from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 from toolalpaca.stopping import on_signals
@@ -77,8 +77,8 @@ class Work:
             self._raise_if_stopped()
             if summary.pending:  # an export without them would look whole
                 raise ToolAlpacaError(
-                    f"{summary.pending} of {summary.total} rows of stage {self.name} are pending, and {output} "
-                    "is left as it was: run the same command again, without --retry_failed, to go on"
+                    f"{summary.pending} of {summary.total} rows of stage {self.name} are pending, and {output} is "
+                    "left as it was: run the same command again, without --retry_failed, to go on"
                 )
             self.rows.export(output)
         print(summary.line(time.monotonic() - start), flush=True)
@@ -240,6 +240,13 @@ class Work:
         if meter.refused and not meter.answered and not meter.served and not summary.succeeded:
             self.rows.reopen_failed()
             raise ToolAlpacaError(f"the endpoint refused every call ({meter.refused}): {meter.last_refusal}")
+        if meter.key_refused and meter.key_refused == meter.refused and not meter.answered:
+            self.rows.reopen_failed(KEY_REFUSED)
+            raise ToolAlpacaError(
+                f"the endpoint refused every call of this run ({meter.refused}): {meter.last_refusal} "
+                f"({summary.succeeded} of {summary.total} rows are done; run the same command again, with a "
+                "key that it takes, to go on)"
+            )
         if meter.stopping == "refused":
             self.rows.reopen_failed(UNPAID | {meter.last_reason})
             raise ToolAlpacaError(

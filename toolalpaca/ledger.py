@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import itertools
 import json
 import os
@@ -34,22 +35,34 @@ def connect(path: Path, readonly: bool = False) -> sqlite3.Connection:
         ToolAlpacaError: the file is no ledger, or one of another version.
     """
     uri = f"{path.resolve().as_uri()}?mode={'ro' if readonly else 'rwc'}"
-    if readonly and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+    still = not Path(f"{path}-wal").exists()
+    if readonly and still and not os.access(path.parent, os.W_OK):
         uri += "&immutable=1"  # a run put away where nothing can be written, not even SQLite's shared memory
     try:
+        if path.exists() and not readonly:
+            # Another version's ledger is left as it is, to the byte: it is asked before anything is set up.
+            look = f"{path.resolve().as_uri()}?mode=ro" + "&immutable=1" * still
+            with contextlib.closing(sqlite3.connect(look, uri=True, timeout=30)) as connection:
+                _check_format(path, connection, missing=False)
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
         connection.execute("PRAGMA synchronous=FULL")
-        if not readonly:
+        if readonly:
+            _check_format(path, connection, missing=True)
+        else:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(sql.SCHEMA)
-        found = connection.execute("SELECT value FROM meta WHERE key='format'").fetchone()
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(FORMAT),))
     except sqlite3.DatabaseError as error:
         raise ToolAlpacaError(f"{path} cannot be opened as a run's ledger ({error}){_mend(error)}") from None
-    if found is None and not readonly:
-        connection.execute(sql.SET_META, ("format", str(FORMAT)))
-    elif found is None or found[0] != str(FORMAT):
-        raise ToolAlpacaError(f"{path} is of ledger format {found and found[0]}, this version reads {FORMAT}")
     return connection
+
+
+def _check_format(path: Path, connection: sqlite3.Connection, missing: bool) -> None:
+    """Refuse another format; and, with `missing`, a file that says none: one that was only just made."""
+    tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name='meta'").fetchone()
+    found = connection.execute(sql.META, ("format",)).fetchone() if tables else None
+    if missing if found is None else found[0] != str(FORMAT):
+        raise ToolAlpacaError(f"{path} is of ledger format {found and found[0]}, this version reads {FORMAT}")
 
 
 def read_completion(connection: sqlite3.Connection, key: bytes) -> Completion | None:
@@ -230,11 +243,11 @@ class Ledger:
             raise
 
     def _write_bulk(self, items: Iterable[tuple[Statement, tuple[Any, ...], Any]]) -> None:
-        # Kinds of statements touch different columns, so only the order within a kind matters; a reply
-        # is inserted before it can be rejected, because that kind comes up first.
-        kinds: dict[sql.Bulk, list[tuple[Any, ...]]] = {}
+        # Statements on one row that are queued together come in the order of the kinds, whatever was first
+        # in the batch; within a kind the order stays.
+        kinds: dict[sql.Bulk, list[tuple[Any, ...]]] = {kind: [] for kind in sql.IN_ORDER}
         for kind, values, _ in items:
-            kinds.setdefault(kind, []).append(values)
+            kinds[kind].append(values)
         for kind, rows in kinds.items():
             start = 0
             for size in sql.CHUNKS:

@@ -26,6 +26,7 @@ TYPICAL_OUT = 300  # tokens assumed for a reply, for a forecast before any was m
 BYTES_PER_TOKEN = 3  # pessimistic for English and for Chinese, for reserving money
 # The key, or the account behind it, is refused: enough of these in a row end the stage at any time.
 UNPAID = {"http_401", "http_402", "http_429"}
+KEY_REFUSED = UNPAID | {"http_403"}  # the same, where nothing else was heard from the endpoint
 
 
 class Probed(BaseException):
@@ -47,6 +48,7 @@ class Meter:
     too_dear: float = 0.0  # what the call might have cost that was not sent for it
     stopping: str = ""  # why no further call is sent
     refused: int = 0  # calls that ended in a permanent failure
+    key_refused: int = 0  # of those, because of the key or the account
     answered: int = 0  # calls that ended in a reply
     last_refusal: str = ""
     last_reason: str = ""
@@ -167,6 +169,7 @@ class Recorded:
             self.ledger.set_meta(failure_key(key), [failure.reason, failure.detail, failure.attempts])
             if failure.permanent:
                 meter.refused += 1
+                meter.key_refused += failure.reason in KEY_REFUSED
                 meter.last_refusal, meter.last_reason = failure.detail, failure.reason
                 unpaid = failure.reason in UNPAID
                 # Where anything was ever answered, the row's own request is at fault: too long a prompt.

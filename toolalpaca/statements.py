@@ -85,6 +85,8 @@ FAIL = Bulk(
     "(?,?,?,?,?)",
     ") AS v WHERE rows.stage = v.column4 AND rows.key = v.column5",
 )
+# A reply is there before it is rejected, and a row before it has a result.
+IN_ORDER = (INSERT_COMPLETION, REJECT, INSERT_ATTEMPT, COUNT_FAULT, REGISTER, SUCCEED, FAIL)
 REOPEN = """
 UPDATE rows SET state='pending', reason='', detail=''
 WHERE stage=? AND pass=? AND state='failed' AND reason LIKE ?"""
