@@ -22,8 +22,6 @@ from toolalpaca.training.recipe import parse_recipe, split_batch
 
 def main() -> None:
     data, args, model_args, recipe = parse_recipe()
-    from trl import get_peft_config
-
     from toolalpaca.training.trainer import Trainer
 
     # The global batch is the recipe's; how it is split follows from the processes
@@ -59,7 +57,7 @@ def main() -> None:
             args=loading.for_trainer(args),
             train_dataset=train,
             processing_class=tokenizer,
-            peft_config=get_peft_config(model_args),
+            peft_config=loading.adapter(model_args),
             callbacks=[checkpoints.MetricsFile(args.output_dir)],
         )
     except ValueError as error:  # such as lora_target_modules that the model does not have
@@ -74,7 +72,7 @@ def main() -> None:
     card = {"dataset_name": on_hub, "tags": ["toolalpaca", "tool-use"]}
     trainer.create_model_card(**card)
     if trainer.is_world_process_zero() and recipe.merge_adapter:
-        loading.merge(args.output_dir, model_args)
+        loading.merge(args.output_dir, args, model_args)
     if args.push_to_hub:
         trainer.push_to_hub(**card)
     if trainer.is_world_process_zero():

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from toolalpaca.schema import ToolAlpacaError
@@ -60,6 +61,24 @@ def test_an_unknown_key_of_a_recipe_is_refused(tmp_path):
     recipe.write_text((ROOT / "recipes/tiny/sft.yaml").read_text() + "\nlerning_rate: 1.0\n")
     with pytest.raises(ToolAlpacaError, match="lerning_rate"):
         parse(recipe, tmp_path)
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="is about machines without a GPU")
+def test_without_a_gpu_a_dry_run_goes_and_a_mistake_is_named(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    text = (ROOT / "recipes/smollm2-135m/full.yaml").read_text() + f"\noutput_dir: {tmp_path}\n"
+    for extra, more in (("", ["--dry_run"]), ("", ["--dry_run=true"]), ("dry_run: true\n", [])):
+        recipe.write_text(text + extra)
+        _, args, _, ours = parse_recipe(["--config", str(recipe), *more])
+        assert ours.dry_run and args.bf16
+    for extra, more, word in (
+        ("", [], "bf16"),
+        ("", ["--lerning_rate", "1"], "lerning_rate"),
+        ("lerning_rate: 1.0\n", [], "lerning_rate"),
+    ):
+        recipe.write_text(text + extra)
+        with pytest.raises(ToolAlpacaError, match=word):
+            parse_recipe(["--config", str(recipe), *more])
 
 
 @pytest.mark.parametrize(
@@ -219,6 +238,7 @@ def test_the_table_states_the_batch_and_memory_that_the_library_reckons(row, tmp
         lora={"r": model.lora_r, "target_modules": model.lora_target_modules} if model.use_peft else None,
         quantized=model.load_in_4bit,
         checkpointing=bool(args.activation_checkpointing),
+        autocast=args.bf16,
     )
     assert float(row[5]) == pytest.approx(estimated.total / memory.GIB, abs=0.051)
 
@@ -255,6 +275,9 @@ def test_a_layer_keeps_as_much_for_the_backward_pass_as_memory_reckons(weights):
     sharding = memory.Sharding(2, "FSDP" if weights == "bfloat16" else "NO")  # which FSDP computes with
     reckoned = memory.estimate(shape, sharding, tokens=tokens, checkpointing=False).activations
     assert reckoned == pytest.approx(found, rel=0.05)
+    linear = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear))
+    copies = memory.estimate(shape, memory.Sharding(), tokens=tokens).working
+    assert copies == 2 * linear, "autocast's, of every matrix that is trained"
     half = memory.estimate(shape, sharding, tokens=tokens, every_n_layers=2).activations
     assert memory.estimate(shape, sharding, tokens=tokens).activations < half < reckoned
 

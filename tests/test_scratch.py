@@ -112,6 +112,20 @@ def test_a_prepared_model_looks_behind_what_it_has_seen_before(tokenizer):
         )
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"hidden_sizee": 64}, "llama has no hidden_sizee; the nearest key is hidden_size"),
+        ({"num_head": 2}, "llama has no num_head; the nearest key is "),
+        ({"hidden_size": "wide"}, "hidden_size"),
+        ({"model_type": "lama"}, "lama"),
+    ],
+)
+def test_an_architecture_that_transformers_would_not_build_as_written_is_refused(tokenizer, wrong, says):
+    with pytest.raises(ToolAlpacaError, match=f"recipe: architecture: .*{says}"):
+        scratch.random_model({**ARCHITECTURE, **wrong}, tokenizer)
+
+
 def test_the_trainers_short_way_gives_trls_loss_and_gradients(tokenizer, conversations, tmp_path):
     import torch
     from datasets import Dataset

@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from toolalpaca import sft
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.schema import Function, Instance, Parameter, Step, Tool, ToolAlpacaError, to_row
 from toolalpaca.tasks import to_task
+from toolalpaca.training import checkpoints
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = str(ROOT / "recipes" / "sft.py")
@@ -178,8 +180,6 @@ def test_started_again_a_finished_run_does_nothing_and_another_is_refused(scratc
 
 
 def test_a_folder_in_which_nothing_was_trained_is_free_for_other_settings(tmp_path):
-    from toolalpaca.training import checkpoints
-
     assert not checkpoints.claim(tmp_path, {"max_length": 4096})  # and it ran out of memory
     assert not checkpoints.claim(tmp_path, {"max_length": 2048})
     checkpoint = tmp_path / "checkpoint-2"
@@ -236,6 +236,60 @@ def test_killed_in_mid_training_and_resumed_it_ends_as_if_nothing_had_been(scrat
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
     steps = [row["step"] for row in read_jsonl(out / "metrics.jsonl")]
     assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize("torn", ["model.safetensors", "optimizer.pt"])
+def test_a_checkpoint_whose_files_lost_their_end_is_passed_over(scratch, dataset, tmp_path, torn, capsys):
+    import torch
+
+    out = tmp_path / "model"
+    shutil.copytree(scratch, out)
+    whole = (out / "checkpoint-6" / torn).read_bytes()
+    (out / "checkpoint-6" / torn).write_bytes(whole[: len(whole) // 2])
+    assert checkpoints.last_complete(out) == str(out / "checkpoint-4")
+    (out / "run.json").write_text((out / "run.json").read_text()[:40])  # which said that it had finished
+    architecture = {**RECIPE["architecture"], **SMALL}
+    assert train(recipe(tmp_path, architecture=architecture, dataset_name=dataset, output_dir=str(out))) == 0
+    assert "run.json is torn: it is written anew" in capsys.readouterr().out
+    assert checkpoints.last_complete(out) == str(out / "checkpoint-6")
+    for name, value in weights(scratch).items():
+        torch.testing.assert_close(weights(out)[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_an_adapter_is_merged_into_the_revision_that_it_was_trained_on(scratch, dataset, tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    cache = tmp_path / "hf" / "hub" / "models--acme--base"
+    revisions = {"main": "a" * 40, "older": "b" * 40}
+    for branch, commit in revisions.items():
+        (cache / "refs").mkdir(parents=True, exist_ok=True)
+        (cache / "refs" / branch).write_text(commit)
+        shutil.copytree(scratch, cache / "snapshots" / commit, ignore=shutil.ignore_patterns("checkpoint-*"))
+    older = cache / "snapshots" / revisions["older"]
+    save_file(
+        {name: value * 0.9 for name, value in weights(scratch).items()},
+        older / "model.safetensors",
+        {"format": "pt"},
+    )
+    out = tmp_path / "model"
+    arguments = recipe(
+        tmp_path,
+        model_name_or_path="acme/base",
+        model_revision="older",
+        dataset_name=dataset,
+        output_dir=str(out),
+        max_steps=1,
+        **LORA,
+    )
+    subprocess.run(
+        [sys.executable, SCRIPT, *arguments],
+        env={**os.environ, **PLAIN, "HF_HOME": str(tmp_path / "hf")},
+        check=True,
+    )
+    name = "model.embed_tokens.weight"
+    merged = load_file(out / "merged" / "model.safetensors")
+    assert torch.equal(merged[name], weights(older)[name])
 
 
 @pytest.mark.parametrize("quantized", [False, True], ids=["lora", "qlora"])

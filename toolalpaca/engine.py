@@ -77,8 +77,8 @@ class Work:
             self._raise_if_stopped()
             if summary.pending:  # an export without them would look whole
                 raise ToolAlpacaError(
-                    f"{summary.pending} of {summary.total} rows of stage {self.name} are pending, and {output} is "
-                    "left as it was: run the same command again, without --retry_failed, to go on"
+                    f"{summary.pending} of {summary.total} rows of stage {self.name} are pending, and "
+                    f"{output} is as it was: run the same command again, without --retry_failed, to go on"
                 )
             self.rows.export(output)
         print(summary.line(time.monotonic() - start), flush=True)

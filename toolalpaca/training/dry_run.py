@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from toolalpaca.training import masks, memory
+from toolalpaca.training import masks, memory, scratch
 from toolalpaca.training.examples import Counts
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def estimate(
     """Memory per GPU of the recipe."""
     architecture: Any
     if recipe.architecture is not None:
-        architecture = {**recipe.architecture, "vocab_size": len(tokenizer)}
+        architecture = scratch.configuration(recipe.architecture, tokenizer)
     else:
         from transformers import AutoConfig
 
@@ -101,4 +101,5 @@ def estimate(
         quantized=model_args.load_in_4bit,
         checkpointing=bool(args.activation_checkpointing),
         every_n_layers=(args.activation_checkpointing_kwargs or {}).get("every_n_layers", 1),
+        autocast=args.bf16 or args.fp16,
     )

@@ -13,6 +13,7 @@ from toolalpaca.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from peft import PeftConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import ModelConfig, SFTConfig
 
@@ -167,7 +168,17 @@ def settings(
     }
 
 
-def merge(folder: str, model_args: ModelConfig) -> str:
+def adapter(model_args: ModelConfig) -> PeftConfig | None:
+    """The recipe's LoRA configuration, which remembers the base's revision; None without `use_peft`."""
+    from trl import get_peft_config
+
+    config = get_peft_config(model_args)
+    if config is not None:
+        config.revision = model_args.model_revision
+    return config
+
+
+def merge(folder: str, args: SFTConfig, model_args: ModelConfig) -> str:
     """Add a trained adapter into its base model and write both as one under `folder/merged`.
 
     The base is read anew at full precision: merging into quantized weights would round the adapter away.
@@ -176,9 +187,9 @@ def merge(folder: str, model_args: ModelConfig) -> str:
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoTokenizer
 
-    dtype = getattr(torch, model_args.dtype or "float32", torch.float32)
-    merged = AutoPeftModelForCausalLM.from_pretrained(folder, dtype=dtype).merge_and_unload()
+    dtype, trust = getattr(torch, model_args.dtype or "float32", torch.float32), args.trust_remote_code
+    adapted = AutoPeftModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=trust)
     target = str(Path(folder) / "merged")
-    merged.save_pretrained(target)
-    AutoTokenizer.from_pretrained(folder).save_pretrained(target)
+    adapted.merge_and_unload().save_pretrained(target)
+    AutoTokenizer.from_pretrained(folder, trust_remote_code=trust).save_pretrained(target)
     return target

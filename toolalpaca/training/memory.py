@@ -26,7 +26,7 @@ class Memory:
     parameters: float = 0.0
     gradients: float = 0.0
     optimizer: float = 0.0
-    working: float = 0.0  # weights gathered for the layer at work
+    working: float = 0.0  # weights in bf16: gathered for the layer at work, or autocast's copies of all
     activations: float = 0.0
 
     @property
@@ -103,6 +103,7 @@ def estimate(
     quantized: bool = False,
     checkpointing: bool = True,
     every_n_layers: int = 1,
+    autocast: bool = True,
 ) -> Memory:
     """Bytes per GPU of a training step.
 
@@ -114,6 +115,7 @@ def estimate(
         quantized: linear layers outside the head are nf4.
         checkpointing: layers keep their input alone and are computed again in the backward pass.
         every_n_layers: with `checkpointing`, so many layers to one that does.
+        autocast: the arithmetic is bf16, whatever the weights are.
     """
     import torch
 
@@ -149,6 +151,9 @@ def estimate(
         memory.working = 2 * (2 * sizes[0] + sizes[1])
     # Autocast leaves float32 weights, and with them the residual stream; FSDP and DeepSpeed hand out bf16
     wide = dtype_bytes == 4 and sharding.kind not in ("FSDP", "DEEPSPEED")
+    if wide and autocast:  # which keeps a copy of each trained matrix until the forward pass ends
+        linear = [module.weight for module in model.modules() if isinstance(module, torch.nn.Linear)]
+        memory.working += 2 * sum(weight.numel() for weight in linear if weight.requires_grad)
     every = every_n_layers if checkpointing else None
     memory.activations = _activations(config, tokens, wide, lora is not None, every)
     return memory

@@ -74,12 +74,13 @@ def parse_recipe(argv: Sequence[str] | None = None) -> tuple[Any, Any, Any, Reci
     parser.error = _refuse  # argparse would print its two hundred options first
     argv = list(sys.argv[1:] if argv is None else argv)
     asked = os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true"  # accelerate_configs/cpu.yaml
-    needed = "--dry_run" in argv or "LOCAL_RANK" in os.environ
-    if asked or (needed and not torch.accelerator.is_available()):
-        # Or a GPU recipe is refused for want of one, and processes on the CPU find no backend
-        argv.append("--use_cpu")
+    on_cpu = asked or not torch.accelerator.is_available()
     try:
-        script, training, model, recipe = parser.parse_args_and_config(argv)
+        # Mistakes are named before the want of a GPU is
+        parsed = parser.parse_args_and_config([*argv, "--use_cpu"] if on_cpu else argv)
+        if on_cpu and not (asked or parsed[-1].dry_run or "LOCAL_RANK" in os.environ):
+            parsed = parser.parse_args_and_config(argv)
+        script, training, model, recipe = parsed
     except FileNotFoundError as error:
         raise ToolAlpacaError(
             f"{error.filename} does not exist; recipes are recipes/<model>/<variant>.yaml"
@@ -95,6 +96,8 @@ def parse_recipe(argv: Sequence[str] | None = None) -> tuple[Any, Any, Any, Reci
 def _mistakes(script: Any, training: Any, model: Any, recipe: RecipeArguments) -> Iterator[tuple[Any, str]]:
     """Settings that would be ignored, cut an answer, or end the run only after the model was loaded."""
     from transformers.integrations import get_available_reporting_integrations
+
+    from toolalpaca.training.checkpoints import is_whole
 
     scratch, packing, resumed = recipe.architecture, training.packing, training.resume_from_checkpoint
     trackers = get_available_reporting_integrations()
@@ -138,7 +141,7 @@ def _mistakes(script: Any, training: Any, model: Any, recipe: RecipeArguments) -
         f"{', '.join(trackers) or 'no tracker'} (metrics.jsonl is always written)",
     )
     yield (
-        resumed and not Path(resumed, "trainer_state.json").is_file(),
+        resumed and not is_whole(Path(resumed)),
         f"resume_from_checkpoint: {resumed} is no complete checkpoint; without it the last one is taken",
     )
     yield (

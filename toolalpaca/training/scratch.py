@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,45 @@ from toolalpaca.schema import ToolAlpacaError
 from toolalpaca.training.tokenizer import word_forms
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 FORMS = list(
     itertools.product((False, True), repeat=2)
 )  # of a word: a space before it, a capital at its start
+OLD_KEYS = {"rope_theta", "rope_scaling"}  # which transformers moves into rope_parameters
 # Of an embedding at first: what a word's forms have in common, and what the words of a form have
 WORD_SHARE, FORM_SHARE = 0.7, 0.5
 # Of `prepare_to_copy`: the biases that look back, matching of one token and of the one before it, and
 # what is passed on
 SHARPNESS, MATCH, MATCH_BEFORE, GAIN = 10.0, 1.2, 0.6, 0.2
+
+
+def configuration(architecture: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
+    """The transformers config that a mapping gives, with the tokenizer's vocabulary.
+
+    Raises:
+        ToolAlpacaError: the model type or a key is unknown, or a value does not fit its key.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoConfig
+
+    settings = {**architecture, "vocab_size": len(tokenizer)}
+    try:
+        kind = settings.pop("model_type")
+        plain = AutoConfig.for_model(kind)
+        known = plain.to_dict().keys() | plain.attribute_map.keys() | OLD_KEYS
+        for key in settings.keys() - known:
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+            raise ValueError(f"{kind} has no {key}; the nearest key is {nearest}")
+        return AutoConfig.for_model(
+            kind,
+            **settings,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    except (KeyError, ValueError, TypeError, StrictDataclassError) as error:
+        raise ToolAlpacaError(f"recipe: architecture: {error}") from None
 
 
 def random_model(
@@ -27,22 +57,14 @@ def random_model(
     """A causal language model with random weights for a transformers config given as a mapping.
 
     Raises:
-        ToolAlpacaError: the model type is unknown or a key does not fit it.
+        ToolAlpacaError: the model type or a key is unknown, or the values do not fit each other.
     """
-    from huggingface_hub.errors import StrictDataclassError
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    settings = {**architecture, "vocab_size": len(tokenizer)}
+    config = configuration(architecture, tokenizer)
     try:
-        config = AutoConfig.for_model(
-            settings.pop("model_type"),
-            **settings,
-            bos_token_id=None,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
         return AutoModelForCausalLM.from_config(config, attn_implementation=attention)
-    except (KeyError, ValueError, TypeError, StrictDataclassError) as error:
+    except (ValueError, TypeError) as error:
         raise ToolAlpacaError(f"recipe: architecture: {error}") from None
 
 
