@@ -19,7 +19,7 @@ from fault_server import reply, serve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolalpaca.calls import Deadline, Gate, PerMinute, Refusals, Stopped, backoff, retry_after
+from toolalpaca.calls import Deadline, Gate, Health, PerMinute, Refusals, Stopped, backoff, retry_after
 from toolalpaca.models import (
     ModelConfig,
     ModelFailure,
@@ -219,8 +219,30 @@ def test_tool_calls_are_read() -> None:
 
 @given(st.integers(0, 60), st.floats(0, 1e4))
 def test_retry_after_is_never_undercut(attempt: int, seconds: float) -> None:
-    assert backoff(attempt, seconds) >= seconds
+    assert backoff(attempt, seconds) >= seconds and backoff(attempt, seconds, scattered=True) >= seconds
     assert 0 <= backoff(attempt) <= 60
+
+
+def test_a_scattered_fault_is_not_waited_out_and_tries_last_as_long_as_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("toolalpaca.calls.random.uniform", lambda least, most: most)
+    assert all(backoff(attempt, scattered=True) <= 0.5 for attempt in range(5)), "others are answered: chance"
+    patience = [
+        sum(backoff(attempt, None, scattered) for attempt in range(11)) for scattered in (True, False)
+    ]
+    assert patience[0] > 0.95 * patience[1], "a request that cannot be answered for minutes is still saved"
+
+
+def test_an_outage_is_told_from_scattered_faults() -> None:
+    health = Health()
+    assert not health.good, "nothing was answered yet"
+    for number in range(1000):
+        health.note(number % 5 > 0)
+        assert health.good or number < 30, "one in five fails"
+    for _ in range(15):
+        health.note(False)
+    assert not health.good
 
 
 def test_retry_after_in_all_its_forms() -> None:
@@ -442,6 +464,23 @@ def test_a_gate_gives_out_its_slots_and_closes() -> None:
     asyncio.run(main())
 
 
+def test_a_call_that_comes_again_goes_first() -> None:
+    async def main() -> list[str]:
+        gate, order = Gate(1), []
+
+        async def use(name: str, again: bool) -> None:
+            async with gate.slot(again):
+                order.append(name)
+
+        async with gate.slot():
+            waiting = [asyncio.create_task(use(*call)) for call in (("new", False), ("again", True))]
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        return order
+
+    assert asyncio.run(main()) == ["again", "new"]
+
+
 def test_a_limit_per_minute_spreads_calls() -> None:
     async def main() -> float:
         limit, start = PerMinute(600), time.monotonic()
@@ -472,6 +511,35 @@ def test_no_minute_sees_more_calls_than_its_limit(per_minute: int, monkeypatch: 
     asyncio.run(main())
     assert all(late - early > 59.99 for early, late in zip(taken, taken[per_minute:], strict=False))
     assert taken[-1] < 125 + 60 / per_minute, "and not many fewer"
+
+
+def test_a_reply_that_came_while_the_process_stood_still_is_not_late() -> None:
+    async def main() -> str:
+        async def ask() -> str:
+            async with deadline.limit("title"):
+                await asyncio.sleep(0.1)
+                for _ in range(5):  # from the socket through the layers of the client
+                    await asyncio.sleep(0)
+                return "reply"
+
+        deadline = Deadline(0.4)
+        asking = asyncio.create_task(ask())
+        await asyncio.sleep(0.02)
+        time.sleep(1.0)  # a busy machine, a disk that is waited for
+        return await asking
+
+    assert asyncio.run(main()) == "reply"
+
+
+def test_a_hung_request_ends_at_its_limit() -> None:
+    async def main() -> float:
+        deadline, start = Deadline(0.4), time.monotonic()
+        with pytest.raises(TimeoutError):
+            async with deadline.limit("title"):
+                await asyncio.sleep(30)
+        return time.monotonic() - start
+
+    assert 0.4 <= asyncio.run(main()) < 10
 
 
 def test_a_time_limit_is_learned_for_each_kind_of_prompt() -> None:

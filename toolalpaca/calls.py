@@ -13,14 +13,22 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
 BACKOFF_BASE, BACKOFF_CAP = 0.5, 60.0  # seconds
+CHANCE = 5  # faults in a row that one call in thousands meets where one in five fails
 FIRST_LIMIT, HIGHEST_LIMIT = 8, 4096  # adaptive concurrency starts and ends here
 REFUSED_CALLS = 20  # as many in a row end the run
 SHORTEST_LIMIT, UNKNOWN_LIMIT, LONGEST_LIMIT = 15.0, 120.0, 600.0  # seconds for one request
 PROBE_AFTER = 200  # successes before more than is known to be good is tried: 429s stay near 1%
 
 
-def backoff(attempt: int, retry_after: float | None = None) -> float:
-    """Seconds to wait after the attempt-th failure (from 0): full jitter, `Retry-After` never undercut."""
+def backoff(attempt: int, retry_after: float | None = None, scattered: bool = False) -> float:
+    """Seconds to wait after the attempt-th failure (from 0): full jitter, `Retry-After` never undercut.
+
+    A fault is `scattered` while other calls of the endpoint are answered: the first few are then chance, and
+    the next try need not wait for anything to be mended. From the sixth on a call waits as ever, so that its
+    tries last as long as a fault of its own may (two minutes and a half for twelve).
+    """
+    if scattered and attempt < CHANCE:
+        attempt = 0
     jitter = random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** min(attempt, 16)))
     return jitter if retry_after is None else retry_after + min(jitter, 1 + retry_after / 10)
 
@@ -101,6 +109,21 @@ class Refusals:
         return self._first >= REFUSED_CALLS or last - first + 1 >= REFUSED_CALLS
 
 
+class Health:
+    """Whether an endpoint answers most calls, by the last twenty or so; not before some were answered."""
+
+    def __init__(self) -> None:
+        self._share = 0.0
+
+    def note(self, answered: bool) -> None:
+        """A call was answered, or met a fault."""
+        self._share += (answered - self._share) * 0.05
+
+    @property
+    def good(self) -> bool:
+        return self._share > 0.5
+
+
 class Gate:
     """Slots for requests in flight: a fixed number, or one that finds what the server allows.
 
@@ -133,8 +156,8 @@ class Gate:
         self._good, self._step, self._credit = 0.0, 1, 0
 
     @contextlib.asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Hold a slot for the block.
+    async def slot(self, again: bool = False) -> AsyncIterator[None]:
+        """Hold a slot for the block; a call that comes `again` goes before those that never had one.
 
         Raises:
             Stopped: the gate is closed.
@@ -143,7 +166,7 @@ class Gate:
             raise Stopped
         if self.in_flight >= self.limit or self._queue:
             turn = asyncio.get_running_loop().create_future()
-            self._queue.append(turn)
+            (self._queue.appendleft if again else self._queue.append)(turn)
             try:
                 await turn
             except asyncio.CancelledError:
@@ -241,7 +264,8 @@ class Deadline:
     to 15 s. After each time out of one request its limit doubles, up to 600 s: an answer that is slower than
     all before it still arrives, and a model that needs five minutes for its first answer gives it to the
     third try (120, 240, 480 s). Requests already in flight are measured by the limit as it stands now, so
-    that a connection that hung at the start does not hold its slot for minutes.
+    that a connection that hung at the start does not hold its slot for minutes. Time for which this whole
+    process stood still does not count: what arrived meanwhile was paid for, and is only to be read.
     """
 
     def __init__(self, seconds: float | None = None):
@@ -249,6 +273,7 @@ class Deadline:
         self._seen: dict[str, tuple[int, float]] = {}  # by kind: answers, and seconds of the slowest
         self._running: dict[asyncio.Timeout, tuple[float, str, int]] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._stood_still = 0.0  # seconds
 
     def seconds(self, kind: str, timeouts: int = 0) -> float:
         """The limit of a request that has timed out so many times."""
@@ -266,7 +291,7 @@ class Deadline:
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = loop.create_task(self._sweep())
         async with asyncio.timeout(None) as timeout:
-            self._running[timeout] = (start, kind, timeouts)
+            self._running[timeout] = (start - self._stood_still, kind, timeouts)
             try:
                 yield
             finally:
@@ -275,10 +300,13 @@ class Deadline:
         self._seen[kind] = (answers + 1, max(slowest, loop.time() - start))
 
     async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, pause = asyncio.get_running_loop(), min(1.0, (self.fixed or 10.0) / 10)
         while self._running:
+            due = loop.time() + pause
+            await asyncio.sleep(pause)
             now = loop.time()
+            self._stood_still += now - due if now - due > pause else 0.0
             for timeout, (start, kind, timeouts) in self._running.items():
-                if now - start > self.seconds(kind, timeouts) and not timeout.expired():
+                took = now - self._stood_still - start
+                if took > self.seconds(kind, timeouts) and not timeout.expired():
                     timeout.reschedule(now)
-            await asyncio.sleep(min(1.0, (self.fixed or 10.0) / 10))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from toolalpaca.calls import Deadline, Gate, PerMinute, backoff, retry_after
+from toolalpaca.calls import Deadline, Gate, Health, PerMinute, backoff, retry_after
 from toolalpaca.keys import WORD, key_fragments, key_traces, read_key
 from toolalpaca.models import Completion, ModelConfig, ModelFailure, decode, token_count
 from toolalpaca.prompts import Prompt
@@ -55,7 +55,7 @@ class OpenAIModel:
                 )
             self._key = "none-needed"
         self.gate = Gate()
-        self.deadline = Deadline(config.timeout)
+        self.deadline, self._health = Deadline(config.timeout), Health()
         self.on_fault: Fault = lambda reason, billed, body: None
         self._requests = PerMinute(config.requests_per_minute) if config.requests_per_minute else None
         self._tokens = PerMinute(config.tokens_per_minute) if config.tokens_per_minute else None
@@ -95,12 +95,13 @@ class OpenAIModel:
         faults = rejections = timeouts = 0
         while True:
             await self._pace(body)
-            async with self.gate.slot():
+            async with self.gate.slot(again=bool(faults or rejections)):
                 outcome = await self._attempt(payload, prompt.name, timeouts)
                 if isinstance(outcome, Completion):
                     self.gate.succeeded()
                 elif outcome.status == 429:
                     self.gate.rejected()
+            self._health.note(isinstance(outcome, Completion))
             if isinstance(outcome, Completion):
                 self._mean_out += (outcome.tokens_out - self._mean_out) * 0.1
                 if self._tokens:
@@ -119,7 +120,8 @@ class OpenAIModel:
                 attempts = faults + rejections
                 raise ModelFailure(outcome.reason, outcome.detail, attempts, outcome.permanent or never)
             async with self.gate.pause():
-                await asyncio.sleep(backoff(faults + rejections - 1, outcome.wait))
+                scattered = outcome.status != 429 and self._health.good
+                await asyncio.sleep(backoff(faults + rejections - 1, outcome.wait, scattered))
 
     async def aclose(self) -> None:
         """Close the connections."""
