@@ -48,7 +48,7 @@ def configuration(architecture: dict[str, Any], tokenizer: PreTrainedTokenizerBa
             pad_token_id=tokenizer.pad_token_id,
         )
     except (KeyError, ValueError, TypeError, StrictDataclassError) as error:
-        raise ToolAlpacaError(f"recipe: architecture: {error}") from None
+        raise ToolAlpacaError(f"recipe: architecture: {' '.join(str(error).split())}") from None
 
 
 def random_model(
@@ -65,7 +65,7 @@ def random_model(
     try:
         return AutoModelForCausalLM.from_config(config, attn_implementation=attention)
     except (ValueError, TypeError) as error:
-        raise ToolAlpacaError(f"recipe: architecture: {error}") from None
+        raise ToolAlpacaError(f"recipe: architecture: {' '.join(str(error).split())}") from None
 
 
 def prepare_to_copy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
