@@ -78,6 +78,7 @@ def main() -> None:
     if trainer.is_world_process_zero():
         checkpoints.finish(args.output_dir)
         print(f"sft: {result.global_step} steps, loss {result.training_loss:.3f}; model in {args.output_dir}")
+    trainer.accelerator.wait_for_everyone()  # a process that ends the group early leaves the others waiting
     trainer.end()
 
 

@@ -342,7 +342,7 @@ def test_two_processes_train_the_same_batches_as_one_and_push_one_model(scratch,
     out = tmp_path / "model"
     arguments = recipe(tmp_path, architecture=architecture, dataset_name=dataset, output_dir=str(out))
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--config_file"]
-    launch += [str(ROOT / "accelerate_configs/cpu.yaml")]
+    launch += [str(ROOT / "accelerate_configs/cpu.yaml"), "--num_processes", "2", "--multi_gpu"]
     hub = FakeHub()
     online = {"HF_ENDPOINT": hub.url, "HF_TOKEN": hub.token, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
     done = subprocess.run(
