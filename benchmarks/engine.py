@@ -122,7 +122,7 @@ def faults(folder: Path, short: bool) -> list[Line]:
 
 def kills(folder: Path, short: bool) -> list[Line]:
     """kill -9 at random moments under the fault mix."""
-    rows, at_once, moments = (600, 16, 5) if short else (9000, 32, 50)
+    rows, at_once, moments = (600, 16, 5) if short else (14_000, 32, 50)
     chance = random.Random(0)
     models = folder / "models.yaml"
     models.write_text("echo: {model: openai/echo, timeout: 1}\n")
