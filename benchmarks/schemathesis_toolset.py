@@ -1,6 +1,7 @@
 """Point schemathesis at every tool of a toolset and count what it finds.
 
     python benchmarks/schemathesis_toolset.py --toolset runs/demo/toolset.jsonl --max_examples 15
+    python benchmarks/schemathesis_toolset.py --toolset runs/demo/toolset.jsonl --phases fuzzing
     python benchmarks/schemathesis_toolset.py --evaluation eval_real.json eval_simulated.json
 
 `--evaluation` takes files in the format of the published evaluation sets, whose specifications are
@@ -39,27 +40,32 @@ def read_tools(toolset: str | None, evaluation: list[str]) -> list[Tool]:
     return tools
 
 
-def check_tool(url: str, seed: int, examples: int) -> tuple[bool, int, str]:
-    """Whether a tool passes, how many requests were made, and the report."""
+def check_tool(url: str, seed: int, options: list[str]) -> tuple[bool, int, str]:
+    """Whether a tool passes, how many requests were made, and the report.
+
+    `options` are schemathesis's own. A run that makes no request passes nothing.
+    """
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", url, "--no-color",
-        "--seed", str(seed), "--max-examples", str(examples),
+        "--seed", str(seed), *options,
         "--exclude-checks", "ignored_auth",  # any credentials will do: a simulated API issues none
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     found = re.search(r"(\d+) generated", done.stdout)
-    return done.returncode == 0, int(found[1]) if found else 0, done.stdout + done.stderr
+    count = int(found[1]) if found else 0
+    return done.returncode == 0 and count > 0, count, done.stdout + done.stderr
 
 
-async def main_async(tools: list[Tool], seed: int, examples: int) -> int:
+async def main_async(tools: list[Tool], seed: int, options: list[str]) -> int:
     runner, port = await start(ToolServer(tools, SchemaExecutor(seed)))
     began, requests, failed = time.perf_counter(), 0, []
     for number, tool in enumerate(tools, 1):
         url = f"http://{HOST}:{port}/{tool.tool_id}/openapi.json"
-        good, count, report = await asyncio.to_thread(check_tool, url, seed, examples)
+        good, count, report = await asyncio.to_thread(check_tool, url, seed, options)
         requests += count
-        print(f"{number}/{len(tools)} {tool.tool_id}: {count} requests, {'passed' if good else 'FAILED'}")
+        verdict = "passed" if good else "FAILED"
+        print(f"{number}/{len(tools)} {tool.tool_id}: {count} requests, {verdict}", flush=True)
         if not good:
             failed.append(tool.tool_id)
             print(report)
@@ -75,10 +81,15 @@ def main() -> int:
     arguments.add_argument("--evaluation", nargs="*", default=[], metavar="FILE")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--max_examples", type=int, default=15, help="per operation (default: 15)")
+    arguments.add_argument(
+        "--phases", metavar="NAMES", help="examples, coverage, fuzzing or stateful, by comma (default: all)"
+    )
     arguments.add_argument("--limit", type=int, metavar="N", help="only the first N tools")
     args = arguments.parse_args()
     tools = read_tools(args.toolset, args.evaluation)[: args.limit]
-    return asyncio.run(main_async(tools, args.seed, args.max_examples))
+    options = ["--max-examples", str(args.max_examples)]
+    options += ["--phases", args.phases] if args.phases else []
+    return asyncio.run(main_async(tools, args.seed, options))
 
 
 if __name__ == "__main__":

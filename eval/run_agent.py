@@ -41,6 +41,13 @@ def main() -> int:
     group.add_argument(
         "--max_tokens", type=cli.number(1), metavar="N", help="of one reply (default: the model's own)"
     )
+    group.add_argument(
+        "--num_beams",
+        type=cli.number(1),
+        default=1,
+        metavar="N",
+        help="replies that an hf/ model searches side by side for the likeliest (default: 1, greedy)",
+    )
     group.add_argument("--executor_model", default="offline", help="plays the API (default: offline)")
     group.add_argument("--user_model", default="offline", help="plays the user (default: offline)")
     group.add_argument(
@@ -56,13 +63,16 @@ def main() -> int:
         raise ToolAlpacaError(
             "the embedded teacher speaks ReAct text: --style tools is for openai/ and hf/ models"
         )
+    if args.num_beams > 1 and not args.model.startswith("hf/"):
+        raise ToolAlpacaError(f"--num_beams is for hf/ models, not for {args.model}")
     builtins = [function.name for function in environment.builtin_functions(args.builtins)]
     tasks, tools = benchmark.load_tasks(args.tasks)
     rows = attempts.attempt_rows(tasks[: args.limit], args.samples)
 
-    names = ("model", "style", "detail", "seed", "max_tokens", "max_steps", "builtins", "executor")
+    names = ("model", "style", "detail", "seed", "max_tokens", "num_beams", "max_steps", "builtins")
     config = {name: getattr(args, name) for name in names}
-    config |= {name: getattr(args, name) for name in ("frozen", "on_miss", "executor_model", "user_model")}
+    names = ("executor", "frozen", "on_miss", "executor_model", "user_model")
+    config |= {name: getattr(args, name) for name in names}
     with Run.open(
         args.out,
         attempts.STAGE,
@@ -72,8 +82,9 @@ def main() -> int:
         retry_failed=args.retry_failed,
         max_cost=args.max_cost,
     ) as run:
-        if args.max_tokens and "student" not in run.models_file:
-            run.models_file["student"] = ModelConfig(args.model, max_tokens=args.max_tokens)
+        if (args.max_tokens or args.num_beams > 1) and "student" not in run.models_file:
+            beams = {"num_beams": args.num_beams} if args.num_beams > 1 else {}
+            run.models_file["student"] = ModelConfig(args.model, max_tokens=args.max_tokens, parameters=beams)
         student = run.model(args.model, role="student", seed=args.seed)
         attempt = attempts.Attempts(
             {tool.tool_id: tool for tool in tools},

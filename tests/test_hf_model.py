@@ -84,6 +84,49 @@ def test_a_batch_answers_as_each_alone_and_as_generate(checkpoint: Path) -> None
         assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
 
 
+@pytest.mark.parametrize("beams", [2, 3])
+def test_beam_search_finds_what_generate_finds(checkpoint: Path, beams: int) -> None:
+    import transformers
+
+    asked = prompts(20)
+    found = complete(checkpoint, asked, batch_size=6, parameters={"num_beams": beams})
+    alone = complete(checkpoint, asked, batch_size=1, parameters={"num_beams": beams})
+    assert [c.text for c in found] == [c.text for c in alone]
+    assert {c.finish_reason for c in found} == {"stop", "length"}
+    greedy = [c.text for c in complete(checkpoint, asked)]
+    assert sum(c.text != text for c, text in zip(found, greedy, strict=True)) > 5
+    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
+    model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint)
+    search = {"num_beams": beams, "length_penalty": 0.0, "early_stopping": False, "do_sample": False}
+    for prompt, completion in zip(asked, found, strict=True):
+        text = tokenizer.apply_chat_template(prompt.messages, tokenize=False, add_generation_prompt=True)
+        ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+        made = model.generate(**ids, **search, max_new_tokens=24, pad_token_id=1)
+        assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
+
+
+def test_a_searched_reply_ends_before_its_stop_text(checkpoint: Path) -> None:
+    asked, searching = prompts(12), {"num_beams": 2}
+    free = complete(checkpoint, asked, parameters=searching)
+    stop = next(c.text for c in free if len(c.text) > 4)[2:4]
+    ended = complete(checkpoint, asked, stop=[stop], parameters=searching)
+    assert all(stop not in c.text for c in ended)
+    assert any(c.finish_reason == "stop" and a.text != c.text for a, c in zip(free, ended, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"parameters": {"num_beams": 0}}, "num_beams is a whole number"),
+        ({"parameters": {"num_beams": "two"}}, "num_beams is a whole number"),
+        ({"parameters": {"num_beams": 2}, "temperature": 0.5}, "set one of them"),
+    ],
+)
+def test_beams_that_make_no_sense_are_refused(checkpoint: Path, config: dict, message: str) -> None:
+    with pytest.raises(ToolAlpacaError, match=message):
+        load_model(ModelConfig(f"hf/{checkpoint}", **config))
+
+
 def test_the_next_step_of_a_conversation_computes_only_what_is_new(checkpoint: Path) -> None:
     model = load_model(ModelConfig(f"hf/{checkpoint}", max_tokens=10, batch_size=4))
     opened = prompts(6)

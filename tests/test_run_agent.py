@@ -175,3 +175,12 @@ def test_a_task_without_its_tool_is_an_error(tmp_path):
     (tmp_path / "toolset.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(ToolAlpacaError, match="'tides', which is not there"):
         load_tasks(tmp_path)
+
+
+def test_beams_are_refused_where_they_would_do_nothing(tmp_path):
+    write_tasks(tmp_path, [task("tides/0", "High tide at Dover?")])
+    asked = ["--model", "offline", "--num_beams", "2", "--tasks", tmp_path / "tasks.jsonl"]
+    done = script("run_agent.py", *asked, "--out", tmp_path / "searched")
+    assert done.returncode == 2
+    assert done.stderr.strip().endswith("--num_beams is for hf/ models, not for offline")
+    assert not (tmp_path / "searched").exists()

@@ -1,5 +1,6 @@
 """Training rows: what a student reads, what is left out, and that chat templates take native calls."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -40,6 +41,20 @@ def test_steps_that_never_reached_a_tool_are_not_imitated():
     assert instance.steps[1].input in text
     native = json.dumps(sft.native_row(TOOL, instance))
     assert "I will search now" not in native
+
+
+def test_a_mended_call_takes_the_thought_of_its_first_try():
+    call = {"function": "findPlaces", "input": '{"place": "Oslo"}'}
+    steps = [
+        Step("I look for Oslo.", call["function"], '{"place": "Oslo"', "Error", error="invalid_json"),
+        Step("The call was rejected, so I mend it.", **call, response="Status Code: 200. Response: []"),
+        Step("The name is wrong.", "findTowns", "{}", "Error", error="unknown_function"),
+        Step("Then places once more.", **call, response="Status Code: 200. Response: []"),
+    ]
+    kept = sft.right_steps(dataclasses.replace(ROWS[1], steps=steps))
+    assert [step.thought for step in kept] == ["I look for Oslo.", "Then places once more."]
+    assert [step.input for step in kept] == [call["input"]] * 2
+    assert steps[1].thought.startswith("The call was rejected")
 
 
 def test_failures_of_the_tool_stay():

@@ -223,12 +223,16 @@ class Decoder:
         if token in self.ends:
             return self._answer(row, "stop")
         row.said.append(token)
-        if row.stop and self._may_end(row.stop, token):
-            longest = max(map(len, row.stop))
-            tail = self._text(row.said[-TAIL - longest :])
-            if any(stop in tail for stop in row.stop):
-                return self._answer(row, "stop")
+        if self._stops(row, row.said):
+            return self._answer(row, "stop")
         return self._answer(row, "length") if len(row.said) >= row.limit else False
+
+    def _stops(self, row: _Row, said: list[int]) -> bool:
+        """Whether a stop text of the row ends in the last of these tokens."""
+        if not row.stop or not self._may_end(row.stop, said[-1]):
+            return False
+        tail = self._text(said[-TAIL - max(map(len, row.stop)) :])
+        return any(stop in tail for stop in row.stop)
 
     def _may_end(self, stops: list[str], token: int) -> bool:
         """Whether a stop text can end in this token: decoding the tail at every token is what takes time."""

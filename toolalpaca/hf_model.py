@@ -23,7 +23,7 @@ TOOL_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
 
 
 class HFModel:
-    """A causal language model of transformers: greedy unless a temperature is set, batched across callers.
+    """A causal language model of transformers: greedy, unless a temperature or num_beams is set; batched.
 
     Concurrent calls are decoded together; a row leaves the batch when it stops and a waiting one takes
     its place. A sampled reply depends on (seed, request, sample), not on what is in the batch with it.
@@ -44,6 +44,12 @@ class HFModel:
             if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
                 raise ToolAlpacaError(f"{self.name}: {folder} holds no config.json, so it is no checkpoint")
             self.path = str(folder)
+        beams = config.parameters.get("num_beams", 1)
+        if not isinstance(beams, int) or beams < 1:
+            raise ToolAlpacaError(f"{self.name}: num_beams is a whole number of at least 1, not {beams!r}")
+        if beams > 1 and config.temperature:
+            raise ToolAlpacaError(f"{self.name}: num_beams searches, temperature samples: set one of them")
+        self.beams = beams
         self._fingerprint = ""
         self._lock = threading.Lock()
         self._unloadable: ToolAlpacaError | None = None
@@ -145,6 +151,7 @@ class HFModel:
         import transformers
 
         from toolalpaca.batching import Decoder
+        from toolalpaca.beams import BeamDecoder
 
         transformers.utils.logging.disable_progress_bar()
         gpu = torch.cuda.is_available()
@@ -162,6 +169,8 @@ class HFModel:
             line = " ".join(str(error).split())[:300]
             raise ToolAlpacaError(f"{self.name} cannot be loaded: {line}") from None
         parameters = self.config.parameters
+        if self.beams > 1:
+            return BeamDecoder(model.eval(), tokenizer, beams=self.beams, batch_size=self.config.batch_size)
         return Decoder(
             model.eval(),
             tokenizer,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Any
 
 from toolalpaca import react
@@ -50,8 +51,20 @@ def reason_to_skip(tool: Tool, instance: Instance, builtins: str | list[str] | N
 
 
 def right_steps(instance: Instance) -> list[Step]:
-    """The steps whose call reached a tool, in order."""
-    return [step for step in instance.steps if not step.error]
+    """The steps whose call reached a tool, in order.
+
+    A call that was mended takes the thought of its first try: its own speaks of a mistake that is left out.
+    """
+    kept: list[Step] = []
+    first: Step | None = None  # of the tries before this one
+    for step in instance.steps:
+        if step.error:
+            first = first or step
+            continue
+        mended = first is not None and first.function == step.function and first.thought
+        kept.append(replace(step, thought=first.thought) if mended else step)
+        first = None
+    return kept
 
 
 def react_row(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import random
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +40,7 @@ class Progress:
     unreadable: bool = False
 
 
-def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]], rng: random.Random) -> str:
+def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]]) -> str:
     """The text of the assistant's next turn."""
     style = STYLES["vicuna"] if name == "student_vicuna" else STYLES["react"]
     documentation, instruction = variables["documentation"], variables["instruction"]
@@ -51,7 +50,7 @@ def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]
     }
     docs, calls = _plan(documentation, instruction)
     if not calls:
-        return render_answer(*unfit_answer(rng, docs, instruction), style)
+        return render_answer(*unfit_answer(docs), style)
     state = follow(calls, history, style)
     done = len(state.results)
     if state.results and state.results[-1].cut and RETRIEVE in available and not state.retrieved:
@@ -59,8 +58,8 @@ def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]
         thought = "The response was cut, so I look up what it ends with."
         return render_action(thought, RETRIEVE, dumps({"question": question}), style)
     if done == len(calls):
-        return render_answer(*answer(rng, state.results), style)
-    return _act(calls, done, state, available, style, rng)
+        return render_answer(*answer(state.results), style)
+    return _act(calls, done, state, available, style)
 
 
 @functools.lru_cache(maxsize=1024)  # each of an instance's turns follows the same plan
@@ -69,13 +68,11 @@ def _plan(documentation: str, instruction: str) -> tuple[tuple[Doc, ...], list[C
     return docs, planner.plan(docs, instruction)
 
 
-def _act(
-    calls: list[Call], done: int, state: Progress, available: set[str], style: Style, rng: random.Random
-) -> str:
+def _act(calls: list[Call], done: int, state: Progress, available: set[str], style: Style) -> str:
     call = calls[done]
     if state.last_status == 404 or state.tries >= MAX_TRIES:
         return render_answer(
-            *failure_answer(rng, call.doc, state.last_error, state.last_status, state.results), style
+            *failure_answer(call.doc, state.last_error, state.last_status, state.results), style
         )
     values = dict(call.values)
     for path, value in values.items():
@@ -83,7 +80,7 @@ def _act(
             leaf = next(x for x in call.doc.leaves if x.path == path)
             found = identifier_in(state.results[value.call].body, leaf)
             if found is None:
-                lost = failure_answer(rng, calls[value.call].doc, NOTHING, 404, state.results[: value.call])
+                lost = failure_answer(calls[value.call].doc, NOTHING, 404, state.results[: value.call])
                 return render_answer(*lost, style)
             values[path] = found
     for leaf in call.missing():
@@ -97,13 +94,13 @@ def _act(
         value = understood(leaf, reply or "")
         if value is None:
             reason = f"the {leaf.words} is missing"
-            return render_answer(*failure_answer(rng, call.doc, reason, 0, state.results), style)
+            return render_answer(*failure_answer(call.doc, reason, 0, state.results), style)
         values[leaf.path] = value
     arguments = nested(call.doc, values)
     for name, text in state.corrections.items():
         if name in arguments:
             arguments[name] = text
-    return render_action(_thought(rng, call, done, calls, state), call.doc.name, dumps(arguments), style)
+    return render_action(_thought(call, done, calls, state), call.doc.name, dumps(arguments), style)
 
 
 def nested(doc: Doc, values: dict[tuple[str, ...], Any]) -> dict[str, Any]:
@@ -234,7 +231,7 @@ def message_of(text: str) -> str:
     return dumps(value)
 
 
-def _thought(rng: random.Random, call: Call, done: int, calls: list[Call], state: Progress) -> str:
+def _thought(call: Call, done: int, calls: list[Call], state: Progress) -> str:
     purpose = _purpose(call.doc)
     if state.unreadable:
         return f"My last step could not be read, so I write it again to {purpose}."
@@ -247,10 +244,10 @@ def _thought(rng: random.Random, call: Call, done: int, calls: list[Call], state
     if any(
         isinstance(v, From) and v.call == done for later in calls[done + 1 :] for v in later.values.values()
     ):
-        return f"I need to {purpose} first, because the next call takes an id from it."
+        return f"I need to {purpose} first, to have an id for the next call."
     if any(isinstance(v, From) for v in call.values.values()):
         return f"With the id from before I can {purpose}."
-    return rng.choice((f"I need to {purpose}.", f"The user wants me to {purpose}."))
+    return f"I need to {purpose}." if done == 0 else f"Next I need to {purpose}."
 
 
 def _purpose(doc: Doc) -> str:

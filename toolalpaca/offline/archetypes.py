@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from toolalpaca.offline import vocabulary
 from toolalpaca.offline.fields import natural
-from toolalpaca.offline.verbs import NAMES
+from toolalpaca.offline.verbs import NAMES, usual
 from toolalpaca.offline.vocabulary import article, camel, plural, words
 
 MODIFIERS = ["preferred", "requested", "desired", "intended"]
@@ -67,7 +67,7 @@ class Designer:
         family = {"statistics": "get"}.get(archetype, archetype)
         inputs, object_, output = ARCHETYPES[archetype](self)
         inputs = list({i[0]: i for i in inputs}.values())
-        verb = self.rng.choice(NAMES[family].split())
+        verb = usual(self.rng, NAMES[family].split(), 3)
         return Sketch(
             camel(verb, object_), self._describe(verb, object_, family, inputs), inputs, f"{output}."
         )

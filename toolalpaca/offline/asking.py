@@ -138,8 +138,9 @@ class _Draft:
         varied = [
             x
             for x in last.doc.required
-            # What is done to something that was found before is not done to it again.
+            # What is done to something that was found before is not done to it again, and nothing thrice.
             if not any(isinstance(v, From) for v in last.values.values())
+            and sum(c.doc is last.doc for c in self.calls) < 2
             and not x.identity
             and x.type == "string"
             and isinstance(last.values.get(x.path), str)

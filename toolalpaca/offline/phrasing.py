@@ -12,7 +12,7 @@ from typing import Any
 from toolalpaca.offline import fields
 from toolalpaca.offline.planner import MONTHS
 from toolalpaca.offline.reading import Doc, Leaf
-from toolalpaca.offline.verbs import ASKS
+from toolalpaca.offline.verbs import ASKS, usual
 from toolalpaca.offline.vocabulary import article, is_plural
 
 NEW_SENTENCE = "\x03"  # stands where values begin a sentence of their own
@@ -102,7 +102,7 @@ def request(rng: random.Random, doc: Doc, values: list[tuple[Leaf, Any]], refere
     """One request without a full stop: what to do, to what, and with which values."""
     asks = [a.removesuffix(" {}") for a in ASKS.get(doc.family, "").split("|") if a] or [doc.verb]
     own = doc.verb and doc.family != "subscribe" and rng.random() < 0.35
-    verb = doc.verb if own else rng.choice(asks)
+    verb = doc.verb if own else usual(rng, asks, 1)
     object_ = _object(rng, doc)
     return f"{verb} {object_}".rstrip() + reference + _values(rng, doc, values)
 

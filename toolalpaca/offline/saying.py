@@ -1,8 +1,11 @@
-"""What the teacher tells the user in the end: short sentences that quote the observations."""
+"""What the teacher tells the user in the end: short sentences that quote the observations.
+
+Wording follows from what was found, never from chance: where nothing tells two wordings apart, a student
+can only learn to guess.
+"""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,21 +15,13 @@ from toolalpaca.offline.vocabulary import is_plural, plural, singular, words
 
 SHOWN = 3  # entries of a list that an answer names
 ATTRIBUTES = 4  # values of one entry that an answer names
-DONE = (
-    "I have everything that the user asked for.",
-    "Nothing is missing, so I can answer.",
-    "That is all I need to answer.",
-)
-MORE = (
-    "Let me know if there is anything else I can do.",
-    "Is there anything else that I can do for you?",
-    "Just tell me if you would like to change anything.",
-)
+DONE, ALL_DONE = "That is all I need to answer.", "I have everything that the user asked for."
+MORE = "Let me know if you would like to know anything else."
+MORE_OF_LIST = "Would you like more details on any of them?"
+MORE_TO_DO = "Is there anything else that I can do for you?"
 UNFIT = (
     "I'm sorry, none of the functions that I can use fits your request. They are about {}, so I cannot help "
-    "with this.",
-    "Unfortunately I cannot do that with the functions at hand: they only cover {}, and none of them fits "
-    "what you ask for.",
+    "with this."
 )
 OUTCOMES = {
     "create": "The {} {} been created",
@@ -38,11 +33,6 @@ OUTCOMES = {
     "subscribe": "You are now signed up for {}",
     "schedule": "The {} {} been arranged",
 }
-MORE_OF_LIST = (
-    "Let me know if you want to hear more about one of them.",
-    "I can tell you more about each of them if you like.",
-    "Would you like more details on any of them?",
-)
 
 
 @dataclass
@@ -55,14 +45,14 @@ class Result:
     more: list[Any] = field(default_factory=list)  # entries that were looked up in what was cut
 
 
-def answer(rng: random.Random, results: list[Result]) -> tuple[str, str]:
+def answer(results: list[Result]) -> tuple[str, str]:
     """Final thought and answer after all calls succeeded."""
-    shown = ATTRIBUTES if len(results) == 1 else 2
-    sentences = [_sentence(r, shown, len(results)) for r in results]
-    if rng.random() < 0.75:
-        several = len(results) == 1 and isinstance(results[0].body, list) and len(results[0].body) > 1
-        sentences.append(rng.choice(MORE_OF_LIST if several else MORE))
-    return rng.choice(DONE), " ".join(sentences)
+    if len(results) != 1:
+        return ALL_DONE, " ".join(_sentence(r, 2, len(results)) for r in results)
+    result = results[0]
+    listed = isinstance(result.body, list) and len(result.body) > 1
+    more = MORE_OF_LIST if listed else MORE_TO_DO if result.doc.family in OUTCOMES else MORE
+    return DONE, f"{_sentence(result, ATTRIBUTES, 1)} {more}"
 
 
 def _sentence(result: Result, shown: int, total: int) -> str:
@@ -143,9 +133,7 @@ def _value(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def failure_answer(
-    rng: random.Random, doc: Doc, error: str, status: int, results: list[Result]
-) -> tuple[str, str]:
+def failure_answer(doc: Doc, error: str, status: int, results: list[Result]) -> tuple[str, str]:
     """Final thought and answer when a call could not be made or failed for good."""
     object_ = doc.object or words(doc.name)
     so_far = " ".join(_sentence(r, 3, 2) for r in results)
@@ -164,7 +152,7 @@ def failure_answer(
     return "I cannot go on, so I tell the user why.", text + so_far
 
 
-def unfit_answer(rng: random.Random, docs: tuple[Doc, ...], instruction: str) -> tuple[str, str]:
+def unfit_answer(docs: tuple[Doc, ...]) -> tuple[str, str]:
     """Final thought and answer when no function fits."""
     objects = [d.object if is_plural(d.object) else plural(d.object) for d in docs if d.object]
     subjects = list(dict.fromkeys(objects))[:3]
@@ -173,5 +161,4 @@ def unfit_answer(rng: random.Random, docs: tuple[Doc, ...], instruction: str) ->
         if len(subjects) > 1
         else "".join(subjects) or "other things"
     )
-    text = rng.choice(UNFIT).format(about)
-    return "None of the functions can do this, so I say so.", text
+    return "None of the functions can do this, so I say so.", UNFIT.format(about)

@@ -84,7 +84,7 @@ class OfflineModel:
         return "\n".join(f"{i}. {a.text}" for i, a in enumerate(asked, v["first"]))
 
     def _assistant(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
-        return acting.next_step(prompt.name, prompt.variables, prompt.history, rng)
+        return acting.next_step(prompt.name, prompt.variables, prompt.history)
 
     _student = _student_vicuna = _assistant
 

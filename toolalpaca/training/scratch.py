@@ -18,9 +18,9 @@ FORMS = list(
 OLD_KEYS = {"rope_theta", "rope_scaling"}  # which transformers moves into rope_parameters
 # Of an embedding at first: what a word's forms have in common, and what the words of a form have
 WORD_SHARE, FORM_SHARE = 0.7, 0.5
-# Of `prepare_to_copy`: the biases that look back, matching of one token and of the one before it, and
-# what is passed on
-SHARPNESS, MATCH, MATCH_BEFORE, GAIN = 10.0, 1.2, 0.6, 0.2
+# Of `prepare_to_copy`: the biases that look back, matching of one token and of the one before it, what is
+# passed on, and the bias against what has just been said, in so many of the dimensions that turn fastest
+SHARPNESS, MATCH, MATCH_BEFORE, GAIN, AVERSION, FAST = 10.0, 1.2, 0.6, 0.2, 2.0, 8
 
 
 def configuration(architecture: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
@@ -75,9 +75,10 @@ def prepare_to_copy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
     rotary embedding turns into a distance); one of the second and third looks for where the last two tokens
     were seen, and passes on what stood behind them (Olsson et al., 2022, "In-context learning and induction
     heads"; Trockman and Kolter, 2023, on attention that starts with structure). Two, because pieces of
-    words, digits and punctuation come again and again: after one of them a copy could go on anywhere. The
-    forms of a word start close to each other, and so do the words of a form. What the branches add to the
-    residual stream starts at nothing; all else is random.
+    words, digits and punctuation come again and again: after one of them a copy could go on anywhere. They
+    start averse to the last few tokens, because a reply that copies itself never ends. The forms of a word
+    start close to each other, and so do the words of a form. What the branches add to the residual stream
+    starts at nothing; all else is random.
 
     Raises:
         ToolAlpacaError: the architecture is no Llama of three layers and two heads with `attention_bias`,
@@ -138,3 +139,6 @@ def prepare_to_copy(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) 
             attention.q_proj.weight[head] = torch.cat([seen.T * MATCH, before[0].T * MATCH_BEFORE])
             attention.k_proj.weight[head] = torch.cat([before[0].T * MATCH, before[1].T * MATCH_BEFORE])
             attention.v_proj.weight[head], attention.o_proj.weight[:, head] = word.T, word * GAIN
+            # -AVERSION ** 2 / width ** 0.5 * the sum of cos(turns * distance): least at no distance
+            averse = AVERSION * (torch.arange(width) < FAST)
+            attention.q_proj.bias[head], attention.k_proj.bias[head] = -averse, averse
