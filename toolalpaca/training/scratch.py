@@ -20,7 +20,7 @@ OLD_KEYS = {"rope_theta", "rope_scaling"}  # which transformers moves into rope_
 WORD_SHARE, FORM_SHARE = 0.7, 0.5
 # Of `prepare_to_copy`: the biases that look back, matching of one token and of the one before it, what is
 # passed on, and the bias against what has just been said, in so many of the dimensions that turn fastest
-SHARPNESS, MATCH, MATCH_BEFORE, GAIN, AVERSION, FAST = 10.0, 1.2, 0.6, 0.2, 2.0, 8
+SHARPNESS, MATCH, MATCH_BEFORE, GAIN, AVERSION, FAST = 10.0, 1.2, 0.6, 0.2, 2.5, 8
 
 
 def configuration(architecture: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> PreTrainedConfig:
