@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from toolalpaca import react
 from toolalpaca.apis import Api, read_apis
+from toolalpaca.encoding import InvalidCall
 from toolalpaca.environment import BUILTINS
 from toolalpaca.executors import LlmExecutor, Response
 from toolalpaca.filters import MAX_STEPS
@@ -28,7 +29,7 @@ from toolalpaca.offline.respond import schema_response
 from toolalpaca.offline.vocabulary import plural, singular, things
 from toolalpaca.openapi import check_response, extract_spec, functions_of, validate
 from toolalpaca.prompts import Prompt
-from toolalpaca.request import InvalidCall, build_request
+from toolalpaca.request import build_request
 from toolalpaca.schema import ReplyError, Scenario, Tool, ToolAlpacaError, from_row
 from toolalpaca.simulation import Simulator
 from toolalpaca.spec import load_spec

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from toolalpaca.encoding import InvalidCall
 from toolalpaca.openapi import (
     check_response,
     documentation_of,
@@ -20,7 +21,7 @@ from toolalpaca.openapi import (
     load_spec,
     validate,
 )
-from toolalpaca.request import InvalidCall, build_request
+from toolalpaca.request import build_request
 from toolalpaca.schema import ReplyError
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data" / "toolalpaca"

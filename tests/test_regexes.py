@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolalpaca.encoding import InvalidCall
 from toolalpaca.openapi import validate
 from toolalpaca.regexes import compiled, components, never_ends
-from toolalpaca.request import InvalidCall, build_request
+from toolalpaca.request import build_request
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolalpaca.arguments import complaints
+from toolalpaca.encoding import InvalidCall
 from toolalpaca.inbound import Refusal, match_request
-from toolalpaca.request import InvalidCall, build_request
+from toolalpaca.request import build_request
 from toolalpaca.schema import Tool
 from toolalpaca.spec import load_spec
 

@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from toolalpaca.api_tables import read_tables
+from toolalpaca.documents import one_line, parse_document
 from toolalpaca.files import dumps
 from toolalpaca.schema import ReplyError, ToolAlpacaError
-from toolalpaca.spec import Spec, one_line, parse_document
+from toolalpaca.spec import Spec
 
 FORMATS = (
     "a Markdown list with tables `API | Description | Auth`, JSON with `entries`, "

@@ -1,4 +1,4 @@
-"""Texts of an HTTP request as values, by a specification's styles: the counterpart of `request`'s writing."""
+"""Texts of an HTTP request as values, by a specification's styles: the counterpart of encoding.py."""
 
 from __future__ import annotations
 

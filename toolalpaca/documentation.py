@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from toolalpaca.documents import one_line
 from toolalpaca.files import dumps
 from toolalpaca.jsonschemas import Json, follow, object_view, types_of
 from toolalpaca.schema import Function, Parameter
-from toolalpaca.spec import Operation, Spec, one_line
+from toolalpaca.spec import Operation, Spec
 
 MAX_DEPTH = 6  # a structure nested deeper than this is cut to its type
 MAX_STRUCTURE = 4_000  # characters; a longer structure is shown less deep

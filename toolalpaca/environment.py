@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolalpaca.documentation import signature_of
+from toolalpaca.encoding import InvalidCall
 from toolalpaca.executors import Call, Exchange, Executor
 from toolalpaca.files import dumps
 from toolalpaca.models import ChatModel, reject
 from toolalpaca.prompts import Prompt, PromptFolder
 from toolalpaca.react import parse_input, render_response
-from toolalpaca.request import InvalidCall, build_request
+from toolalpaca.request import build_request
 from toolalpaca.schema import Function, Parameter, ReplyError, Scenario, Tool, ToolAlpacaError
 
 GET_DETAILS = "getDetails"

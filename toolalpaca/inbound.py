@@ -18,15 +18,9 @@ from urllib.parse import parse_qsl, unquote
 from toolalpaca.arguments import Mismatch, check, complaints
 from toolalpaca.decoding import Reading, raw_query, read_body, read_cookies, read_parameter
 from toolalpaca.documentation import describe, parameters_of
+from toolalpaca.encoding import InvalidCall, encode_body, path_template, serialise_parameters
 from toolalpaca.jsonschemas import Json
-from toolalpaca.request import (
-    InvalidCall,
-    Request,
-    build_request,
-    encode_body,
-    path_template,
-    serialise_parameters,
-)
+from toolalpaca.request import Request, build_request
 from toolalpaca.spec import Operation, Spec
 
 
@@ -85,13 +79,20 @@ def match_request(
 
 
 def _operation(spec: Spec, method: str, path: str, query: str) -> tuple[Operation, dict[str, str]]:
-    """The operation of a path and verb; a path written out wins over one with parameters."""
+    """The operation of a path and verb.
+
+    A path written out wins over one with parameters, for all verbs: where `/songs/count` is known, DELETE
+    of it is no deletion of the song "count" (OpenAPI 3.1.0, section 4.8.8.2).
+    """
     found: dict[str, tuple[Operation, dict[str, str]]] = {}
     ordered = sorted(spec.operations.values(), key=lambda o: (o.path.count("{"), "?" not in o.path))
     for operation in ordered:
         template, fixed = path_template(operation.path)
         values = _path_values(template, path) if {*fixed} <= {*query.split("&")} else None
-        if values is not None and operation.method not in found:
+        written_out = not any(
+            known.path.count("{") < operation.path.count("{") for known, _ in found.values()
+        )
+        if values is not None and written_out and operation.method not in found:
             found[operation.method] = (operation, values)
     if not found:
         raise Refusal(404, [f"no path matches {path or '/'}"])
@@ -225,10 +226,13 @@ def _normal_form(spec: Spec, operation: Operation, arguments: Json, content: Any
     try:
         return merged, build_request(spec, operation.name, merged)
     except InvalidCall:
-        url, headers = serialise_parameters(operation, arguments)
         body = None
-        if content is not None and operation.body is not None:
-            headers["Content-Type"], body = encode_body(operation.body, content[0])
+        try:
+            url, headers = serialise_parameters(operation, arguments)
+            if content is not None and operation.body is not None:
+                headers["Content-Type"], body = encode_body(operation.body, content[0])
+        except InvalidCall as error:
+            raise Refusal(422, [str(error)], operation) from None
         return merged, Request(operation.method.upper(), url, headers, body, operation.name, merged)
 
 

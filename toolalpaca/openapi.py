@@ -12,10 +12,11 @@ from typing import Any
 
 from toolalpaca.arguments import accepts, complaints
 from toolalpaca.documentation import functions_of_spec
+from toolalpaca.documents import one_line, parse_document
 from toolalpaca.mending import METHODS, descend, mend, objects, target
 from toolalpaca.regexes import never_ends
 from toolalpaca.schema import Function, ReplyError
-from toolalpaca.spec import Spec, load_spec, one_line, parse_document
+from toolalpaca.spec import Spec, load_spec
 
 __all__ = [
     "Spec",

@@ -23,8 +23,9 @@ from toolalpaca.addresses import (
     system_lookup,
 )
 from toolalpaca.documentation import body_parameters
+from toolalpaca.encoding import InvalidCall
 from toolalpaca.executors import Call, Response
-from toolalpaca.request import InvalidCall, build_request
+from toolalpaca.request import build_request
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 from toolalpaca.spec import TRANSPORT_HEADERS, Json, Operation, Spec, load_spec
 

@@ -8,7 +8,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from toolalpaca.arguments import accepts, checker
+from toolalpaca.arguments import accepts
+from toolalpaca.formats import checker
 from toolalpaca.jsonschemas import Json, follow, types_of
 from toolalpaca.offline import fields
 from toolalpaca.offline.patterns import matching
