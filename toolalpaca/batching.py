@@ -19,7 +19,9 @@ TAIL = 24  # tokens decoded to look for a stop text, beyond its own length
 
 
 @dataclass
-class _Row:
+class Row:
+    """A request in the batch, and what has been said so far."""
+
     ids: list[int]
     limit: int  # tokens to generate at most
     stop: list[str]
@@ -52,8 +54,8 @@ class Decoder:
         self.ends = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
         self.padding = tokenizer.pad_token_id or 0
         self._texts: dict[int, str] = {}  # of single tokens
-        self._waiting: queue.SimpleQueue[_Row] = queue.SimpleQueue()
-        self._rows: list[_Row] = []
+        self._waiting: queue.SimpleQueue[Row] = queue.SimpleQueue()
+        self._rows: list[Row] = []
         self._cache: DynamicCache | None = None
         self._mask: torch.Tensor | None = None
         self._next: torch.Tensor | None = None  # [rows] the tokens to feed
@@ -64,7 +66,7 @@ class Decoder:
         self, ids: list[int], *, limit: int, stop: list[str], seed: int, done: asyncio.Future[Any]
     ) -> None:
         """Queue a request; `done` gets (text, number of tokens, finish reason)."""
-        self._waiting.put(_Row(ids, limit, stop, seed, done))
+        self._waiting.put(Row(ids, limit, stop, seed, done))
 
     @torch.inference_mode()
     def work(self) -> None:
@@ -79,7 +81,7 @@ class Decoder:
                 self._shrink(error)
             except Exception as error:
                 for row in self._rows:
-                    _tell(row.done, ModelFailure("generation_failed", f"{type(error).__name__}: {error}"))
+                    tell(row.done, ModelFailure("generation_failed", f"{type(error).__name__}: {error}"))
                 self._rows, self._cache = [], None
 
     def _room(self) -> bool:
@@ -95,7 +97,7 @@ class Decoder:
         return all(type(layer) is RoomyLayer for layer in self._cache.layers)
 
     def _join(self) -> None:
-        new: list[_Row] = []
+        new: list[Row] = []
         while len(new) + len(self._rows) < self.batch_size:
             try:
                 row = self._waiting.get_nowait()
@@ -117,7 +119,7 @@ class Decoder:
             tokens += self._prefill([new[i] for i in group], [known[i] for i in group])
         self._settle(tokens, before)
 
-    def _prefill(self, new: list[_Row], known: list[tuple[int, KeysValues]]) -> list[int]:
+    def _prefill(self, new: list[Row], known: list[tuple[int, KeysValues]]) -> list[int]:
         """Compute what is not known of the rows' prompts, add them to the batch; their first tokens."""
         device = self.model.device
         past = max(shared for shared, _ in known)
@@ -172,7 +174,7 @@ class Decoder:
         self._next = self._choose(logits, self._rows)
         self._settle(self._next.tolist(), 0)
 
-    def _choose(self, logits: torch.Tensor, rows: list[_Row]) -> torch.Tensor:
+    def _choose(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """The next token of each row [rows, vocabulary] -> [rows]."""
         if not self.temperature:
             return logits.argmax(-1)
@@ -219,7 +221,7 @@ class Decoder:
         layers = [(layer.keys[i][:, own], layer.values[i][:, own]) for layer in self._cache.layers]
         self._earlier.add(row.ids + row.said, layers)
 
-    def _ended(self, row: _Row, token: int) -> bool:
+    def _ended(self, row: Row, token: int) -> bool:
         if token in self.ends:
             return self._answer(row, "stop")
         row.said.append(token)
@@ -227,7 +229,7 @@ class Decoder:
             return self._answer(row, "stop")
         return self._answer(row, "length") if len(row.said) >= row.limit else False
 
-    def _stops(self, row: _Row, said: list[int]) -> bool:
+    def _stops(self, row: Row, said: list[int]) -> bool:
         """Whether a stop text of the row ends in the last of these tokens."""
         if not row.stop or not self._may_end(row.stop, said[-1]):
             return False
@@ -241,10 +243,10 @@ class Decoder:
         text = self._texts[token]
         return any(stop[-1] in text or stop[-1].isspace() or not stop[-1].isascii() for stop in stops)
 
-    def _answer(self, row: _Row, reason: str) -> bool:
+    def _answer(self, row: Row, reason: str) -> bool:
         text = self._text(row.said)
         ends = [place for stop in row.stop if (place := text.find(stop)) >= 0]
-        _tell(row.done, (text[: min(ends)] if ends else text, len(row.said), reason))
+        tell(row.done, (text[: min(ends)] if ends else text, len(row.said), reason))
         return True
 
     def _text(self, ids: list[int]) -> str:
@@ -257,7 +259,7 @@ class Decoder:
         torch.cuda.empty_cache()
         if self.batch_size == 1:
             for row in rows:
-                _tell(row.done, ModelFailure("out_of_memory", str(error)[:200]))
+                tell(row.done, ModelFailure("out_of_memory", str(error)[:200]))
             return
         self.batch_size = max(1, min(self.batch_size, len(rows)) // 2)
         for row in rows:
@@ -265,7 +267,9 @@ class Decoder:
             self._waiting.put(row)
 
 
-def _tell(done: asyncio.Future[Any], result: Any) -> None:
+def tell(done: asyncio.Future[Any], result: Any) -> None:
+    """Give a future its result or its exception, from another thread than its loop's."""
+
     def set_result() -> None:
         if done.done():
             return

@@ -10,7 +10,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from toolalpaca.batching import Decoder, _Row, _tell
+from toolalpaca.batching import Decoder, Row, tell
 from toolalpaca.kv_cache import RoomyLayer, follow
 from toolalpaca.models import ModelFailure
 
@@ -21,7 +21,7 @@ NEVER = float("-inf")
 class _Search:
     """One request: its beams, and the best reply that has ended so far."""
 
-    row: _Row
+    row: Row
     beams: list[list[int]]
     best: tuple[float, list[int], str] = (NEVER, [], "")
 
@@ -54,11 +54,11 @@ class BeamDecoder(Decoder):
                 self._shrink(error)
             except Exception as error:
                 for row in self._rows:
-                    _tell(row.done, ModelFailure("generation_failed", f"{type(error).__name__}: {error}"))
+                    tell(row.done, ModelFailure("generation_failed", f"{type(error).__name__}: {error}"))
             self._rows = []
 
-    def _take(self) -> list[_Row]:
-        taken: list[_Row] = []
+    def _take(self) -> list[Row]:
+        taken: list[Row] = []
         while len(taken) < self.batch_size:
             try:
                 row = self._waiting.get_nowait()
@@ -96,7 +96,7 @@ class BeamDecoder(Decoder):
                 logits_to_keep=1,
             ).logits[:, -1]
 
-    def _prompts(self, rows: list[_Row]) -> tuple[torch.Tensor, torch.Tensor, DynamicCache]:
+    def _prompts(self, rows: list[Row]) -> tuple[torch.Tensor, torch.Tensor, DynamicCache]:
         """Logits after the prompts [rows * beams, vocabulary], mask and cache, with a row for each beam."""
         device, width = self.model.device, max(len(row.ids) for row in rows)
         ids = torch.full((len(rows), width), self.padding, device=device)
