@@ -477,6 +477,26 @@ def test_responses_conform_to_any_schema(schema, seed):
     assert check_response(load_spec(text), "getIt", status, body) == []
 
 
+@pytest.mark.parametrize("amount", ["12.5", "-1.7976931348623157e308", "1" + "0" * 400])
+def test_a_converted_amount_is_a_number_that_json_has(amount):
+    names = {"amount": "number", "sourceCurrency": "string", "targetCurrency": "string"}
+    schema = {"type": "object", "required": ["result"], "properties": {"result": {"type": "number"}}}
+    operation = {
+        "operationId": "convertIt",
+        "parameters": [{"name": n, "in": "query", "schema": {"type": t}} for n, t in names.items()],
+        "responses": answer(schema),
+    }
+    info = {"title": "T", "version": "1"}
+    text = json.dumps({"openapi": "3.0.0", "info": info, "paths": {"/x": {"get": operation}}})
+    spec = load_spec(text)
+    for target in "abcdefgh":
+        url = f"/x?amount={amount}&sourceCurrency=EUR&targetCurrency={target}"
+        request = {"method": "GET", "url": url, "headers": {}, "body": None}
+        _, body = schema_response(text, "convertIt", request, [], "ordinary", 0)
+        json.dumps(body, allow_nan=False)
+        assert check_response(spec, "convertIt", 200, body) == []
+
+
 @pytest.mark.parametrize(
     "pattern", [r"^\d{3}-\w+$", r"[A-F0-9]{8}", r"^(red|green|blue)$", r"^a.{2,5}z$", r"^[^@ ]+@[a-z]+\.com$"]
 )

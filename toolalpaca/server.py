@@ -25,6 +25,7 @@ INSTANCE_HEADER = "X-ToolAlpaca-Instance"  # requests that share it see one cons
 MAX_INSTANCES = 1_000
 MAX_EXCHANGES = 50
 MAX_BODY = 4 * 2**20  # bytes of a request
+MAX_LINE = 2**20  # bytes of its first line, and of a header: beyond, aiohttp itself answers, and in plain text
 READS = ("GET", "HEAD")  # what our own documents answer to
 WRONG = {
     "description": "The request is wrong: no such data, invalid values or missing credentials.",
@@ -209,7 +210,8 @@ async def start(server: ToolServer, port: int = 0) -> tuple[web.AppRunner, int]:
     Raises:
         ToolAlpacaError: the port is taken.
     """
-    runner = web.AppRunner(server.app(), access_log=None, logger=log)
+    limits = {"max_line_size": MAX_LINE, "max_field_size": MAX_LINE}
+    runner = web.AppRunner(server.app(), access_log=None, logger=log, **limits)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()

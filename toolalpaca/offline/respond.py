@@ -6,7 +6,9 @@ or deleted before is read from its earlier exchanges. Works for any OpenAPI 3 do
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import re
 from typing import Any
 
@@ -194,7 +196,9 @@ class _Entities:
         if name == "result" and {"amount", "sourceCurrency", "targetCurrency"} <= self.arguments.keys():
             pair = (self.arguments["sourceCurrency"], self.arguments["targetCurrency"])
             rate = 1.0 if pair[0] == pair[1] else fields.rng_of("rate", *pair).uniform(0.4, 2.4)
-            return round(float(self.arguments["amount"]) * rate, 2)
+            with contextlib.suppress(OverflowError):  # an integer too large for a float
+                result = round(float(self.arguments["amount"]) * rate, 2)
+                return result if math.isfinite(result) else None
         for argument, value in self.spoken.items():
             head, _, tail = argument.partition(" ")
             if tail != spoken:
