@@ -84,24 +84,28 @@ def test_a_batch_answers_as_each_alone_and_as_generate(checkpoint: Path) -> None
         assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
 
 
-@pytest.mark.parametrize("beams", [2, 3])
-def test_beam_search_finds_what_generate_finds(checkpoint: Path, beams: int) -> None:
+@pytest.mark.parametrize(("beams", "ngram"), [(2, 0), (3, 0), (1, 1), (3, 2)])
+def test_a_search_finds_what_generate_finds(checkpoint: Path, beams: int, ngram: int) -> None:
     import transformers
 
-    asked = prompts(20)
-    found = complete(checkpoint, asked, batch_size=6, parameters={"num_beams": beams})
-    alone = complete(checkpoint, asked, batch_size=1, parameters={"num_beams": beams})
+    asked, asks = prompts(20), {"num_beams": beams, "no_repeat_ngram_size": ngram}
+    found = complete(checkpoint, asked, batch_size=6, parameters=asks)
+    alone = complete(checkpoint, asked, batch_size=1, parameters=asks)
     assert [c.text for c in found] == [c.text for c in alone]
     assert {c.finish_reason for c in found} == {"stop", "length"}
     greedy = [c.text for c in complete(checkpoint, asked)]
     assert sum(c.text != text for c, text in zip(found, greedy, strict=True)) > 5
     tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
     model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint)
-    search = {"num_beams": beams, "length_penalty": 0.0, "early_stopping": False, "do_sample": False}
+    search = {"num_beams": beams, "do_sample": False, "max_new_tokens": 24, "pad_token_id": 1}
+    search |= {"length_penalty": 0.0, "early_stopping": False} if beams > 1 else {}
     for prompt, completion in zip(asked, found, strict=True):
         text = tokenizer.apply_chat_template(prompt.messages, tokenize=False, add_generation_prompt=True)
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)
-        made = model.generate(**ids, **search, max_new_tokens=24, pad_token_id=1)
+        # Of the reply alone, where generate's own setting counts the prompt too
+        ban = transformers.NoRepeatNGramLogitsProcessor(ngram) if ngram else lambda said, scores: scores
+        rule = [lambda said, scores, ban=ban, n=completion.tokens_in: ban(said[:, n:], scores)]
+        made = model.generate(**ids, **search, logits_processor=rule)
         assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
 
 
@@ -120,9 +124,10 @@ def test_a_searched_reply_ends_before_its_stop_text(checkpoint: Path) -> None:
         ({"parameters": {"num_beams": 0}}, "num_beams is a whole number"),
         ({"parameters": {"num_beams": "two"}}, "num_beams is a whole number"),
         ({"parameters": {"num_beams": 2}, "temperature": 0.5}, "set one of them"),
+        ({"parameters": {"no_repeat_ngram_size": -1}}, "no_repeat_ngram_size is a whole number"),
     ],
 )
-def test_beams_that_make_no_sense_are_refused(checkpoint: Path, config: dict, message: str) -> None:
+def test_a_search_that_makes_no_sense_is_refused(checkpoint: Path, config: dict, message: str) -> None:
     with pytest.raises(ToolAlpacaError, match=message):
         load_model(ModelConfig(f"hf/{checkpoint}", **config))
 

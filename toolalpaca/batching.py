@@ -46,8 +46,10 @@ class Decoder:
         batch_size: int = 16,
         temperature: float = 0.0,
         top_p: float = 1.0,
+        no_repeat_ngram_size: int = 0,
     ):
         self.model, self.tokenizer = model, tokenizer
+        self.ngram = no_repeat_ngram_size
         self.batch_size, self.temperature, self.top_p = batch_size, temperature, top_p
         self.context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         ends = model.generation_config.eos_token_id if model.generation_config else None
@@ -176,6 +178,7 @@ class Decoder:
 
     def _choose(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """The next token of each row [rows, vocabulary] -> [rows]."""
+        ban_repeats(logits, [row.said for row in rows], self.ngram)
         if not self.temperature:
             return logits.argmax(-1)
         probabilities = torch.softmax(logits.float() / self.temperature, -1).cpu()
@@ -265,6 +268,23 @@ class Decoder:
         for row in rows:
             row.said, row.generator = [], None
             self._waiting.put(row)
+
+
+def ban_repeats(scores: torch.Tensor, said: list[list[int]], size: int) -> None:
+    """Set to -inf, in place, every token that would end `size` tokens that a reply has said in that order.
+
+    `generate`'s `no_repeat_ngram_size`, but of the reply alone: what stands in the prompt may be copied.
+
+    Args:
+        scores: [rows, vocabulary]
+        said: the tokens of each row's reply so far.
+        size: 0 bans nothing.
+    """
+    for row, tokens in enumerate(said if size else []):
+        last = tokens[len(tokens) - size + 1 :]
+        places = range(len(tokens) - size + 1)
+        banned = [tokens[i + size - 1] for i in places if tokens[i : i + size - 1] == last]
+        scores[row, banned] = float("-inf")
 
 
 def tell(done: asyncio.Future[Any], result: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from toolalpaca.batching import Decoder, Row, tell
+from toolalpaca.batching import Decoder, Row, ban_repeats, tell
 from toolalpaca.kv_cache import RoomyLayer, follow
 from toolalpaca.models import ModelFailure
 
@@ -38,35 +39,32 @@ class BeamDecoder(Decoder):
     started at the wrong place runs on; here its low probability tells.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, *, beams: int, batch_size: int = 16):
-        super().__init__(model, tokenizer, batch_size=batch_size)
+    def __init__(self, model: Any, tokenizer: Any, *, beams: int, **settings: Any):
+        super().__init__(model, tokenizer, **settings)
         self.beams = beams
 
     @torch.inference_mode()
     def work(self) -> None:
         """Decode until nobody waits."""
-        while not self._waiting.empty():
-            self._rows = self._take()
-            try:
-                if self._rows:
+        while waiting := self._take():
+            while waiting:
+                self._rows, waiting = waiting[: self.batch_size], waiting[self.batch_size :]
+                try:
                     self._search()
-            except torch.OutOfMemoryError as error:
-                self._shrink(error)
-            except Exception as error:
-                for row in self._rows:
-                    tell(row.done, ModelFailure("generation_failed", f"{type(error).__name__}: {error}"))
-            self._rows = []
+                except torch.OutOfMemoryError as error:
+                    self._shrink(error)
+                except Exception as error:
+                    for row in self._rows:
+                        tell(row.done, ModelFailure("generation_failed", f"{type(error).__name__}: {error}"))
+                self._rows = []
 
     def _take(self) -> list[Row]:
+        """All that wait, by length: what a prompt is shorter than those beside it is padding."""
         taken: list[Row] = []
-        while len(taken) < self.batch_size:
-            try:
-                row = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if not row.done.cancelled():
-                taken.append(row)
-        return taken
+        with contextlib.suppress(queue.Empty):
+            while True:
+                taken.append(self._waiting.get_nowait())
+        return sorted((row for row in taken if not row.done.cancelled()), key=lambda row: len(row.ids))
 
     def _search(self) -> None:
         """Decode self._rows to their ends; rows that end leave the batch."""
@@ -130,9 +128,10 @@ class BeamDecoder(Decoder):
             The beams' tokens and the places in the batch that they go on from, both as flat lists over the
             searches that go on, their scores [searches, beams], and which searches those are.
         """
-        steps = torch.log_softmax(logits.float(), -1).cpu().view(len(searches), self.beams, -1)
+        steps = torch.log_softmax(logits.float(), -1).cpu()
+        ban_repeats(steps, [said for search in searches for said in search.beams], self.ngram)
         size = steps.shape[-1]
-        total = (scores[:, :, None] + steps).view(len(searches), -1)
+        total = (scores[:, :, None] + steps.view(len(searches), self.beams, size)).view(len(searches), -1)
         # Enough for `beams` that go on, whichever of the others end
         values, places = total.topk(self.beams * (1 + max(1, len(self.ends))))
         tokens: list[int] = []

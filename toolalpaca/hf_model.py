@@ -49,7 +49,10 @@ class HFModel:
             raise ToolAlpacaError(f"{self.name}: num_beams is a whole number of at least 1, not {beams!r}")
         if beams > 1 and config.temperature:
             raise ToolAlpacaError(f"{self.name}: num_beams searches, temperature samples: set one of them")
-        self.beams = beams
+        ngram = config.parameters.get("no_repeat_ngram_size", 0)
+        if not isinstance(ngram, int) or ngram < 0:
+            raise ToolAlpacaError(f"{self.name}: no_repeat_ngram_size is a whole number, not {ngram!r}")
+        self.beams, self.ngram = beams, ngram
         self._fingerprint = ""
         self._lock = threading.Lock()
         self._unloadable: ToolAlpacaError | None = None
@@ -168,15 +171,15 @@ class HFModel:
         except Exception as error:  # the libraries raise OSError, ValueError, their own, ...
             line = " ".join(str(error).split())[:300]
             raise ToolAlpacaError(f"{self.name} cannot be loaded: {line}") from None
-        parameters = self.config.parameters
+        settings = {"batch_size": self.config.batch_size, "no_repeat_ngram_size": self.ngram}
         if self.beams > 1:
-            return BeamDecoder(model.eval(), tokenizer, beams=self.beams, batch_size=self.config.batch_size)
+            return BeamDecoder(model.eval(), tokenizer, beams=self.beams, **settings)
         return Decoder(
             model.eval(),
             tokenizer,
-            batch_size=self.config.batch_size,
             temperature=self.config.temperature or 0.0,
-            top_p=float(parameters.get("top_p", 1.0)),
+            top_p=float(self.config.parameters.get("top_p", 1.0)),
+            **settings,
         )
 
 

@@ -47,6 +47,16 @@ class RoomyLayer(DynamicLayer):
         self._shown = self.keys
         return self.keys, self.values
 
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        """Only keep these rows, and the room that they have."""
+        if self._shown is not self.keys or self._shown is None:
+            return super().batch_select_indices(indices)
+        total = self.keys.shape[-2]
+        self._room = [room[indices] for room in self._room]
+        self.keys, self.values = (room[:, :, :total] for room in self._room)
+        self._shown = self.keys
+        return None
+
 
 class Conversations:
     """Keys and values of replies that ended, for prompts that begin with the same tokens.
