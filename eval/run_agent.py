@@ -49,10 +49,11 @@ def main() -> int:
         help="replies that an hf/ model searches side by side for the likeliest (default: 1, greedy)",
     )
     group.add_argument(
-        "--no_repeat_ngram_size",
-        type=cli.number(1),
-        metavar="N",
-        help="so many tokens in a row an hf/ model says but once in a reply (default: it may loop)",
+        "--frequency_penalty",
+        type=cli.number(-2, 2, kind=float),
+        default=0.0,
+        metavar="X",
+        help="makes tokens less likely each time they were said, so that a reply leaves a loop (default: 0)",
     )
     group.add_argument("--executor_model", default="offline", help="plays the API (default: offline)")
     group.add_argument("--user_model", default="offline", help="plays the user (default: offline)")
@@ -69,17 +70,18 @@ def main() -> int:
         raise ToolAlpacaError(
             "the embedded teacher speaks ReAct text: --style tools is for openai/ and hf/ models"
         )
-    search = {"num_beams": args.num_beams} if args.num_beams > 1 else {}
-    if args.no_repeat_ngram_size:
-        search["no_repeat_ngram_size"] = args.no_repeat_ngram_size
-    if search and not args.model.startswith("hf/"):
-        raise ToolAlpacaError(f"--{next(iter(search))} is for hf/ models, not for {args.model}")
+    if args.num_beams > 1 and not args.model.startswith("hf/"):
+        raise ToolAlpacaError(f"--num_beams is for hf/ models, not for {args.model}")
+    if args.frequency_penalty and args.model == "offline":
+        raise ToolAlpacaError("--frequency_penalty is for hf/ and openai/ models, not for offline")
+    decoding = {"num_beams": args.num_beams} if args.num_beams > 1 else {}
+    decoding |= {"frequency_penalty": args.frequency_penalty} if args.frequency_penalty else {}
     builtins = [function.name for function in environment.builtin_functions(args.builtins)]
     tasks, tools = benchmark.load_tasks(args.tasks)
     rows = attempts.attempt_rows(tasks[: args.limit], args.samples)
 
     names = ("model", "style", "detail", "seed", "max_tokens", "max_steps", "builtins")
-    config = {name: getattr(args, name) for name in names} | search
+    config = {name: getattr(args, name) for name in names} | decoding
     names = ("executor", "frozen", "on_miss", "executor_model", "user_model")
     config |= {name: getattr(args, name) for name in names}
     with Run.open(
@@ -91,9 +93,9 @@ def main() -> int:
         retry_failed=args.retry_failed,
         max_cost=args.max_cost,
     ) as run:
-        if (args.max_tokens or search) and "student" not in run.models_file:
+        if (args.max_tokens or decoding) and "student" not in run.models_file:
             run.models_file["student"] = ModelConfig(
-                args.model, max_tokens=args.max_tokens, parameters=search
+                args.model, max_tokens=args.max_tokens, parameters=decoding
             )
         student = run.model(args.model, role="student", seed=args.seed)
         attempt = attempts.Attempts(

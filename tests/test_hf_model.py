@@ -84,11 +84,12 @@ def test_a_batch_answers_as_each_alone_and_as_generate(checkpoint: Path) -> None
         assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
 
 
-@pytest.mark.parametrize(("beams", "ngram"), [(2, 0), (3, 0), (1, 1), (3, 2)])
-def test_a_search_finds_what_generate_finds(checkpoint: Path, beams: int, ngram: int) -> None:
+@pytest.mark.parametrize(("beams", "penalty"), [(2, 0.0), (3, 0.0), (1, 0.5), (3, 0.5)])
+def test_a_search_finds_what_generate_finds(checkpoint: Path, beams: int, penalty: float) -> None:
     import transformers
+    from torch.nn.functional import one_hot
 
-    asked, asks = prompts(20), {"num_beams": beams, "no_repeat_ngram_size": ngram}
+    asked, asks = prompts(20), {"num_beams": beams, "frequency_penalty": penalty}
     found = complete(checkpoint, asked, batch_size=6, parameters=asks)
     alone = complete(checkpoint, asked, batch_size=1, parameters=asks)
     assert [c.text for c in found] == [c.text for c in alone]
@@ -102,10 +103,11 @@ def test_a_search_finds_what_generate_finds(checkpoint: Path, beams: int, ngram:
     for prompt, completion in zip(asked, found, strict=True):
         text = tokenizer.apply_chat_template(prompt.messages, tokenize=False, add_generation_prompt=True)
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)
-        # Of the reply alone, where generate's own setting counts the prompt too
-        ban = transformers.NoRepeatNGramLogitsProcessor(ngram) if ngram else lambda said, scores: scores
-        rule = [lambda said, scores, ban=ban, n=completion.tokens_in: ban(said[:, n:], scores)]
-        made = model.generate(**ids, **search, logits_processor=rule)
+
+        def less(said, scores, start=completion.tokens_in):
+            return scores - penalty * one_hot(said[:, start:], scores.shape[1]).sum(1)
+
+        made = model.generate(**ids, **search, logits_processor=[less], renormalize_logits=True)
         assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
 
 
@@ -124,7 +126,7 @@ def test_a_searched_reply_ends_before_its_stop_text(checkpoint: Path) -> None:
         ({"parameters": {"num_beams": 0}}, "num_beams is a whole number"),
         ({"parameters": {"num_beams": "two"}}, "num_beams is a whole number"),
         ({"parameters": {"num_beams": 2}, "temperature": 0.5}, "set one of them"),
-        ({"parameters": {"no_repeat_ngram_size": -1}}, "no_repeat_ngram_size is a whole number"),
+        ({"parameters": {"frequency_penalty": 3}}, "frequency_penalty is a number"),
     ],
 )
 def test_a_search_that_makes_no_sense_is_refused(checkpoint: Path, config: dict, message: str) -> None:

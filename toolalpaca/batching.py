@@ -46,10 +46,10 @@ class Decoder:
         batch_size: int = 16,
         temperature: float = 0.0,
         top_p: float = 1.0,
-        no_repeat_ngram_size: int = 0,
+        frequency_penalty: float = 0.0,
     ):
         self.model, self.tokenizer = model, tokenizer
-        self.ngram = no_repeat_ngram_size
+        self.penalty = frequency_penalty
         self.batch_size, self.temperature, self.top_p = batch_size, temperature, top_p
         self.context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         ends = model.generation_config.eos_token_id if model.generation_config else None
@@ -178,7 +178,7 @@ class Decoder:
 
     def _choose(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """The next token of each row [rows, vocabulary] -> [rows]."""
-        ban_repeats(logits, [row.said for row in rows], self.ngram)
+        logits = less_likely(logits, [row.said for row in rows], self.penalty)
         if not self.temperature:
             return logits.argmax(-1)
         probabilities = torch.softmax(logits.float() / self.temperature, -1).cpu()
@@ -270,21 +270,15 @@ class Decoder:
             self._waiting.put(row)
 
 
-def ban_repeats(scores: torch.Tensor, said: list[list[int]], size: int) -> None:
-    """Set to -inf, in place, every token that would end `size` tokens that a reply has said in that order.
+def less_likely(logits: torch.Tensor, said: list[list[int]], penalty: float) -> torch.Tensor:
+    """Logits [rows, vocabulary], less `penalty` for each time that a row's reply has said a token.
 
-    `generate`'s `no_repeat_ngram_size`, but of the reply alone: what stands in the prompt may be copied.
-
-    Args:
-        scores: [rows, vocabulary]
-        said: the tokens of each row's reply so far.
-        size: 0 bans nothing.
+    `frequency_penalty` of the OpenAI API. What the prompt says does not count: it may be copied.
     """
-    for row, tokens in enumerate(said if size else []):
-        last = tokens[len(tokens) - size + 1 :]
-        places = range(len(tokens) - size + 1)
-        banned = [tokens[i + size - 1] for i in places if tokens[i : i + size - 1] == last]
-        scores[row, banned] = float("-inf")
+    if not penalty:
+        return logits
+    counts = [torch.bincount(torch.tensor(ids, dtype=torch.long), minlength=logits.shape[-1]) for ids in said]
+    return logits.float() - penalty * torch.stack(counts).to(logits.device)
 
 
 def tell(done: asyncio.Future[Any], result: Any) -> None:

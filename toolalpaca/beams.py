@@ -11,7 +11,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from toolalpaca.batching import Decoder, Row, ban_repeats, tell
+from toolalpaca.batching import Decoder, Row, less_likely, tell
 from toolalpaca.kv_cache import RoomyLayer, follow
 from toolalpaca.models import ModelFailure
 
@@ -36,7 +36,7 @@ class BeamDecoder(Decoder):
 
     A reply's score is the sum of its tokens' log-probabilities (no length penalty), which a longer one
     never raises: the search ends where no beginning can overtake the best reply. A greedy copy that
-    started at the wrong place runs on; here its low probability tells.
+    started at the wrong place runs on; here its low probability tells, more so with a frequency penalty.
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, beams: int, **settings: Any):
@@ -128,8 +128,8 @@ class BeamDecoder(Decoder):
             The beams' tokens and the places in the batch that they go on from, both as flat lists over the
             searches that go on, their scores [searches, beams], and which searches those are.
         """
+        logits = less_likely(logits, [said for search in searches for said in search.beams], self.penalty)
         steps = torch.log_softmax(logits.float(), -1).cpu()
-        ban_repeats(steps, [said for search in searches for said in search.beams], self.ngram)
         size = steps.shape[-1]
         total = (scores[:, :, None] + steps.view(len(searches), self.beams, size)).view(len(searches), -1)
         # Enough for `beams` that go on, whichever of the others end

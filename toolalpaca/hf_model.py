@@ -49,10 +49,10 @@ class HFModel:
             raise ToolAlpacaError(f"{self.name}: num_beams is a whole number of at least 1, not {beams!r}")
         if beams > 1 and config.temperature:
             raise ToolAlpacaError(f"{self.name}: num_beams searches, temperature samples: set one of them")
-        ngram = config.parameters.get("no_repeat_ngram_size", 0)
-        if not isinstance(ngram, int) or ngram < 0:
-            raise ToolAlpacaError(f"{self.name}: no_repeat_ngram_size is a whole number, not {ngram!r}")
-        self.beams, self.ngram = beams, ngram
+        penalty = config.parameters.get("frequency_penalty", 0.0)
+        if not isinstance(penalty, (int, float)) or not -2 <= penalty <= 2:
+            raise ToolAlpacaError(f"{self.name}: frequency_penalty is a number from -2 to 2, not {penalty!r}")
+        self.beams, self.penalty = beams, penalty
         self._fingerprint = ""
         self._lock = threading.Lock()
         self._unloadable: ToolAlpacaError | None = None
@@ -171,7 +171,7 @@ class HFModel:
         except Exception as error:  # the libraries raise OSError, ValueError, their own, ...
             line = " ".join(str(error).split())[:300]
             raise ToolAlpacaError(f"{self.name} cannot be loaded: {line}") from None
-        settings = {"batch_size": self.config.batch_size, "no_repeat_ngram_size": self.ngram}
+        settings = {"batch_size": self.config.batch_size, "frequency_penalty": self.penalty}
         if self.beams > 1:
             return BeamDecoder(model.eval(), tokenizer, beams=self.beams, **settings)
         return Decoder(
