@@ -54,7 +54,7 @@ demo: .venv/installed
 	$(PY) generate/build_dataset.py $(RUN) --detail compact --builtins getDetails --seed $(SEED)
 	$(LAUNCH) recipes/sft.py --config recipes/tiny/sft.yaml --dataset_name $(RUN)/dataset --output_dir $(RUN)/model $(TRAIN)
 	$(PY) eval/run_agent.py --model offline --tasks $(RUN)/dataset --detail compact --builtins getDetails --seed $(SEED) --out $(RUN)/eval/teacher
-	$(PY) eval/run_agent.py --model hf/$(RUN)/model/untrained --max_tokens $(TOKENS) --num_beams $(BEAMS) --frequency_penalty $(PENALTY) --tasks $(RUN)/dataset --detail compact --builtins getDetails --seed $(SEED) --out $(RUN)/eval/untrained
+	$(PY) eval/run_agent.py --model hf/$(RUN)/model/untrained --max_tokens $(TOKENS) --tasks $(RUN)/dataset --detail compact --builtins getDetails --seed $(SEED) --out $(RUN)/eval/untrained
 	$(PY) eval/run_agent.py --model hf/$(RUN)/model --max_tokens $(TOKENS) --num_beams $(BEAMS) --frequency_penalty $(PENALTY) --tasks $(RUN)/dataset --detail compact --builtins getDetails --seed $(SEED) --out $(RUN)/eval/fine-tuned
 	$(PY) eval/score.py $(RUN)/eval/teacher
 	$(PY) eval/score.py $(RUN)/eval/untrained

@@ -277,8 +277,11 @@ def less_likely(logits: torch.Tensor, said: list[list[int]], penalty: float) -> 
     """
     if not penalty:
         return logits
-    counts = [torch.bincount(torch.tensor(ids, dtype=torch.long), minlength=logits.shape[-1]) for ids in said]
-    return logits.float() - penalty * torch.stack(counts).to(logits.device)
+    rows = torch.tensor([row for row, ids in enumerate(said) for _ in ids], dtype=torch.long)
+    tokens = torch.tensor([token for ids in said for token in ids], dtype=torch.long)
+    places = tuple(place.to(logits.device) for place in (rows, tokens))
+    less = torch.full_like(places[0], -penalty, dtype=torch.float)
+    return logits.float().index_put(places, less, accumulate=True)
 
 
 def tell(done: asyncio.Future[Any], result: Any) -> None:

@@ -25,7 +25,7 @@ INSTANCE_HEADER = "X-ToolAlpaca-Instance"  # requests that share it see one cons
 MAX_INSTANCES = 1_000
 MAX_EXCHANGES = 50
 MAX_BODY = 4 * 2**20  # bytes of a request
-MAX_LINE = 2**20  # bytes of its first line, and of a header: beyond, aiohttp itself answers, and in plain text
+MAX_LINE = 2**20  # bytes of its first line, and of each header; beyond, aiohttp itself answers in plain text
 READS = ("GET", "HEAD")  # what our own documents answer to
 WRONG = {
     "description": "The request is wrong: no such data, invalid values or missing credentials.",
