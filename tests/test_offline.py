@@ -657,14 +657,24 @@ Output: An object with catId (string)."""
     assert sum(sound(OfflineModel(malformed_rate=0.1), s) for s in range(20)) > 12
 
 
-def test_repair_mends_every_mistake_the_teacher_makes():
-    sound = "```json\n" + toolset()[0].openapi + "\n```"
+def test_repair_mends_every_mistake_the_teacher_makes_and_loses_no_function():
+    functions = """1. Name: getCat
+Description: Get the cat.
+Input: {"catId": "Required. string. Id of the cat."}
+Output: An object with catId (string).
+2. Name: searchCats
+Description: Search cats.
+Input: {"name": "Required. string. Name of the cat."}
+Output: An array of objects with catId (string)."""
+    named = {"name": "Cats", "functions": functions}
+    teacher = OfflineModel(malformed_rate=0)
+    sound = teacher.reply(Prompt("openapi", {**named, "description": "", "link": "", "introduction": ""}))
     for seed in range(200):
         spoiled = mistakes.spoil(random.Random(seed), "openapi", sound, {})
-        reply = OfflineModel(malformed_rate=0).reply(
-            Prompt("openapi_repair", {"name": "x", "spec": spoiled, "error": "it is broken"})
-        )
-        validate(extract_spec(reply))
+        reply = teacher.reply(Prompt("openapi_repair", {**named, "spec": spoiled, "error": "it is broken"}))
+        text = extract_spec(reply)
+        validate(text)
+        assert {f.name for f in functions_of(text)} == {"getCat", "searchCats"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ VARIABLES = {
     "introduction": {"name": "N1", "category": "C1", "description": "D1", "link": "L1"},
     "functions": {"name": "N1", "category": "C1", "description": "D1", "introduction": "I1"},
     "openapi": {"name": "N1", "description": "D1", "link": "L1", "introduction": "I1", "functions": "F1"},
-    "openapi_repair": {"name": "N1", "spec": "S1", "error": "E1"},
+    "openapi_repair": {"name": "N1", "spec": "S1", "error": "E1", "functions": "F1"},
     "instructions": {
         "documentation": "D1",
         "openapi": "O1",

@@ -132,7 +132,8 @@ class Toolsmith:
                 if not left:
                     raise RowFailure(error.reason, error.detail, attempts=self.tries) from None
                 if prompt is first:
-                    repair = {"name": api.name, "spec": completion.text, "error": error.detail}
+                    repair = {"name": api.name, "functions": functions}
+                    repair |= {"spec": completion.text, "error": error.detail}
                     prompt, sample = Prompt("openapi_repair", repair, folder=self.folder), 0
                 else:
                     fresh += 1

@@ -178,13 +178,16 @@ def _bounds(name: str) -> Json:
     return {}
 
 
-def repair(spec: str) -> str:
-    """The specification with what spoils it put right: cut text, dangling references, missing parts."""
+def repair(spec: str, whole: Json) -> Json:
+    """The specification with what spoils it put right: dangling references, missing parts, a cut.
+
+    `whole` is a document of the same functions: what the cut took away comes from there.
+    """
     found = re.search(r"\{.*", spec, re.DOTALL)
     document, cut = _complete(found[0]) if found else ({}, False)
     paths = document.setdefault("paths", {}) if isinstance(document, dict) else {}
     if not isinstance(document, dict):
-        return spec
+        return whole
     document.setdefault("openapi", "3.0.0")
     document.setdefault("info", {"title": "API", "version": "1.0.0"})
     for path in list(paths):
@@ -199,10 +202,14 @@ def repair(spec: str) -> str:
             _mend(operation, path, method)
         if not paths[path]:
             del paths[path]
-    if cut and len(paths) > 1:
-        # What the cut went through cannot be known; the pieces before it are whole.
-        paths.popitem()
-    return f"```json\n{json.dumps(document, ensure_ascii=False)}\n```"
+    if cut and paths:
+        paths.popitem()  # what the cut went through is not whole
+    kept = {operation["operationId"] for item in paths.values() for operation in item.values()}
+    for path, item in whole["paths"].items():
+        lost = {method: op for method, op in item.items() if op["operationId"] not in kept}
+        if lost:
+            paths[path] = paths.get(path, {}) | lost
+    return document
 
 
 def _mend(operation: Json, path: str, method: str) -> None:

@@ -17,7 +17,7 @@ from toolalpaca.prompts import Prompt
 from toolalpaca.react import render_response
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 
-VERSION = 2  # raised when the same prompt is answered otherwise than before
+VERSION = 3  # raised when the same prompt is answered otherwise than before
 
 
 class OfflineModel:
@@ -75,7 +75,11 @@ class OfflineModel:
         return f"```json\n{dumps(document)}\n```"
 
     def _openapi_repair(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
-        return specification.repair(prompt.variables["spec"])
+        v = prompt.variables
+        whole = specification.specification(
+            fields.rng_of(self.seed, v["name"], v["functions"]), v["name"], "", "", v["functions"]
+        )
+        return f"```json\n{dumps(specification.repair(v['spec'], whole))}\n```"
 
     def _instructions(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
         v = prompt.variables
