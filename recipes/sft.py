@@ -77,7 +77,8 @@ def main() -> None:
         trainer.push_to_hub(**card)
     if trainer.is_world_process_zero():
         checkpoints.finish(args.output_dir)
-        print(f"sft: {result.global_step} steps, loss {result.training_loss:.3f}; model in {args.output_dir}")
+        told = [f"{result.global_step} steps", f"loss {result.training_loss:.3f}", *memory.peak()]
+        print(f"sft: {', '.join(told)}; model in {args.output_dir}")
     trainer.accelerator.wait_for_everyone()  # a process that ends the group early leaves the others waiting
     trainer.end()
 

@@ -49,6 +49,7 @@ def packed_attention(
         from torch.nn.attention.varlen import varlen_attn
 
         rows = [x[0].transpose(0, 1).contiguous() for x in (query, key, value)]  # (tokens, heads, head_dim)
+        grouped = {"enable_gqa": True} if query.shape[1] != key.shape[1] else {}  # unknown before torch 2.12
         output = varlen_attn(
             *rows,
             cu_seq_lens_q,
@@ -57,7 +58,7 @@ def packed_attention(
             max_length_q,
             scale=scaling,
             window_size=(-1, 0),
-            enable_gqa=query.shape[1] != key.shape[1],
+            **grouped,
         )
         return output[None], None
     groups = query.shape[1] // key.shape[1]

@@ -159,6 +159,15 @@ def estimate(
     return memory
 
 
+def peak() -> list[str]:
+    """What this process had allocated on its GPU at most, in words (see `estimate`); nothing on a CPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    return [f"peak memory {torch.cuda.max_memory_allocated() / GIB:.1f} GiB"]
+
+
 def _layer_sizes(model: Any, layers: int) -> tuple[int, int]:
     """Parameters of one decoder layer, and of everything outside the layers."""
     inside = sum(p.numel() for name, p in model.named_parameters() if ".layers." in name)
