@@ -23,10 +23,11 @@ from toolalpaca.executors import LlmExecutor, Response
 from toolalpaca.filters import MAX_STEPS
 from toolalpaca.instructing import DEFAULT_SCENARIOS, Instructor, parse_scenarios
 from toolalpaca.offline import OfflineModel, asking, fields, generation, mistakes, planner
+from toolalpaca.offline.inflection import plural, singular
 from toolalpaca.offline.patterns import matching
 from toolalpaca.offline.reading import read
 from toolalpaca.offline.respond import schema_response
-from toolalpaca.offline.vocabulary import plural, singular, things
+from toolalpaca.offline.vocabulary import things
 from toolalpaca.openapi import check_response, extract_spec, functions_of, validate
 from toolalpaca.prompts import Prompt
 from toolalpaca.request import build_request

@@ -10,10 +10,10 @@ from typing import Any
 
 from toolalpaca.files import dumps
 from toolalpaca.offline import planner
+from toolalpaca.offline.inflection import singular, words
 from toolalpaca.offline.planner import Call, From
 from toolalpaca.offline.reading import Doc, Leaf, read
 from toolalpaca.offline.saying import Result, answer, failure_answer, unfit_answer
-from toolalpaca.offline.vocabulary import singular, words
 from toolalpaca.react import STYLES, Action, Style, parse, render_action, render_answer
 from toolalpaca.schema import ReplyError
 

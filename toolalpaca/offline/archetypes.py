@@ -6,10 +6,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from toolalpaca.offline import vocabulary
 from toolalpaca.offline.fields import natural
+from toolalpaca.offline.inflection import article, camel, is_plural, plural, words
 from toolalpaca.offline.verbs import NAMES, usual
-from toolalpaca.offline.vocabulary import article, camel, plural, words
 
 MODIFIERS = ["preferred", "requested", "desired", "intended"]
 MODIFIED = ("person", "city", "country", "date", "language", "currency")  # kinds that can have one
@@ -126,7 +125,7 @@ class Designer:
 
     def _describe(self, verb: str, object_: str, family: str, inputs: list[Input]) -> str:
         """One short sentence that shares its content words with the name."""
-        phrase, bare = words(verb), object_ if vocabulary.is_plural(object_) else f"the {object_}"
+        phrase, bare = words(verb), object_ if is_plural(object_) else f"the {object_}"
         if family in ("create", "book", "random", "schedule"):
             bare = article(object_)
         if family == "subscribe":
@@ -143,7 +142,7 @@ class Designer:
 def many_name(name: str) -> str:
     """A parameter's name in the plural."""
     spoken = words(name)
-    return name if vocabulary.is_plural(spoken) else camel(plural(spoken))
+    return name if is_plural(spoken) else camel(plural(spoken))
 
 
 def _overlapping(one: str, other: str) -> str:

@@ -8,8 +8,8 @@ import re
 from toolalpaca.files import dumps
 from toolalpaca.offline import lexicon, vocabulary
 from toolalpaca.offline.archetypes import TOPICAL, Designer, Sketch
+from toolalpaca.offline.inflection import plural, singular, words
 from toolalpaca.offline.verbs import split_name
-from toolalpaca.offline.vocabulary import plural, singular, words
 
 STOP = frozenset(lexicon.STOP.split())
 GENERIC_FIELDS = lexicon.GENERIC_FIELDS.split()

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from toolalpaca.offline import lexicon
-from toolalpaca.offline.vocabulary import words
+from toolalpaca.offline.inflection import words
 
 PREPOSITIONS = {"city": "in", "country": "in", "region": "in", "date": "on", "language": "in"}
 

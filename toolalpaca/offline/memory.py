@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from toolalpaca.jsonschemas import Json, types_of
-from toolalpaca.offline.vocabulary import words
+from toolalpaca.offline.inflection import words
 from toolalpaca.spec import Operation
 
 

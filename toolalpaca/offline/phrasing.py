@@ -10,10 +10,10 @@ import re
 from typing import Any
 
 from toolalpaca.offline import fields
+from toolalpaca.offline.inflection import article, is_plural
 from toolalpaca.offline.planner import MONTHS
 from toolalpaca.offline.reading import Doc, Leaf
 from toolalpaca.offline.verbs import ASKS, usual
-from toolalpaca.offline.vocabulary import article, is_plural
 
 NEW_SENTENCE = "\x03"  # stands where values begin a sentence of their own
 LEADS = (

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolalpaca.offline.inflection import plural, singular
 from toolalpaca.offline.reading import STOPWORDS, Doc, Leaf
 from toolalpaca.offline.verbs import ASKS
-from toolalpaca.offline.vocabulary import plural, singular
 
 MONTHS = [
     "January",

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 
 from toolalpaca.offline.fields import PREPOSITIONS, natural, string_kind
+from toolalpaca.offline.inflection import singular, words
 from toolalpaca.offline.verbs import operation
-from toolalpaca.offline.vocabulary import singular, words
 
 TRANSFERS = {
     "from": "from", "origin": "from", "source": "from", "to": "to", "destination": "to", "target": "to",

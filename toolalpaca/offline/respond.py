@@ -18,8 +18,8 @@ from toolalpaca.offline.asking import identifier
 from toolalpaca.offline.conforming import conforming
 from toolalpaca.offline.failing import error_response, steered_error
 from toolalpaca.offline.generation import make
+from toolalpaca.offline.inflection import words
 from toolalpaca.offline.memory import Memory, is_id, read_arguments
-from toolalpaca.offline.vocabulary import words
 from toolalpaca.openapi import check_response
 from toolalpaca.spec import Operation, Spec, load_spec
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolalpaca.offline.inflection import is_plural, plural, singular, words
 from toolalpaca.offline.phrasing import joined
 from toolalpaca.offline.reading import Doc
-from toolalpaca.offline.vocabulary import is_plural, plural, singular, words
 
 SHOWN = 3  # entries of a list that an answer names
 ATTRIBUTES = 4  # values of one entry that an answer names

@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 from toolalpaca.offline.fields import natural
+from toolalpaca.offline.inflection import camel, plural, words
 from toolalpaca.offline.verbs import split_name
-from toolalpaca.offline.vocabulary import camel, plural, words
 
 ENTRY = re.compile(
     r"^\s*\d+[.)]\s*Name:\s*(?P<name>\S+)\s*\n\s*Description:\s*(?P<description>.*)\n\s*Input:\s*(?P<input>\{.*\})\s*\n"

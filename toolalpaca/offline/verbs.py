@@ -13,7 +13,7 @@ import random
 import re
 
 from toolalpaca.kinds import CHANGES
-from toolalpaca.offline.vocabulary import singular, words
+from toolalpaca.offline.inflection import singular, words
 
 NAMES = {
     "search": "search find lookUp discover browse query filter explore",
