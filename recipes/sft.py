@@ -35,6 +35,7 @@ def main() -> None:
     with args.main_process_first():
         rows = examples.load_rows(data.dataset_name, data.dataset_config, data.dataset_train_split)
         tokenizer = loading.tokenizer(rows, args, model_args, recipe)
+        rows = examples.shortened(rows, recipe.answer_share)
         train, counts = examples.prepare(rows, tokenizer, args.max_length, args.dataset_num_proc)
         if recipe.dry_run:
             if args.process_index == 0:

@@ -89,6 +89,7 @@ def test_without_a_gpu_a_dry_run_goes_and_a_mistake_is_named(tmp_path):
         ("tiny/sft", ["--max_length", "null"], "max_length"),
         ("tiny/sft", ["--gradient_accumulation_steps", "3"], "global_batch_size"),
         ("tiny/sft", ["--max_steps", "0"], "nothing to train"),
+        ("tiny/sft", ["--answer_share", "1.5"], "from 0 to 1"),
         ("tiny/sft", ["--eval_strategy", "steps"], "eval_strategy"),
         ("tiny/sft", ["--dataset_streaming"], "dataset_streaming"),
         ("tiny/sft", ["--report_to", "nonsense"], "nonsense"),

@@ -453,6 +453,23 @@ def test_too_long_an_example_loses_unused_documentation_first_and_is_never_cut(s
     assert text.count(": Gets it.") > 20, "no more is left out than must be"
 
 
+def test_a_share_of_the_examples_ends_with_the_last_call():
+    import datasets
+
+    from toolalpaca.training import examples
+
+    head = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    call, answer = ({"role": "assistant", "content": content} for content in ("call", "answer"))
+    full = [*head, call, {"role": "user", "content": "seen"}, answer]
+    rows = datasets.Dataset.from_list([{"messages": full}] * 100 + [{"messages": [*head, answer]}] * 100)
+    assert examples.shortened(rows, 1.0) is rows
+    said = [[m["content"] for m in row] for row in examples.shortened(rows, 0.3)["messages"]]
+    short = said[:100].count(["s", "u", "call"])
+    assert short == pytest.approx(70, abs=2)
+    assert sum(text[-1] == "answer" for text in said[:100]) == 100 - short
+    assert {tuple(text) for text in said[100:]} == {("s", "u", "answer")}
+
+
 def test_a_dry_run_tells_what_would_happen_and_writes_nothing(scratch, dataset, tmp_path, capsys):
     out = tmp_path / "never"
     arguments = recipe(tmp_path, model_name_or_path=str(scratch), dataset_name=dataset, output_dir=str(out))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+GOLDEN = (5**0.5 - 1) / 2
+
 
 @dataclass
 class Counts:
@@ -60,6 +62,26 @@ def load_rows(name: str, config: str | None, split: str) -> Dataset:
     if not len(rows):
         raise ToolAlpacaError(f"dataset {name}, {config or 'default'}/{split} is empty")
     return rows
+
+
+def shortened(rows: Dataset, answer_share: float) -> Dataset:
+    """The rows, of which a share goes on to the final answer and the others end with their last call.
+
+    Rows are chosen evenly over the dataset, by the golden ratio. One without a call keeps its answer.
+    """
+    if answer_share == 1:
+        return rows
+    return rows.map(
+        functools.partial(_shorten, answer_share=answer_share), with_indices=True, desc="Shortening"
+    )
+
+
+def _shorten(row: dict[str, Any], index: int, answer_share: float) -> dict[str, Any]:
+    messages = row["messages"][:-1]
+    while messages and messages[-1]["role"] != "assistant":
+        messages.pop()
+    whole = not messages or index * GOLDEN % 1 < answer_share
+    return {"messages": row["messages"] if whole else messages}
 
 
 def prepare(

@@ -38,6 +38,13 @@ class RecipeArguments:
         default=False,
         metadata={"help": "From scratch: start with attention heads that look for repetitions and copy."},
     )
+    answer_share: float = field(
+        default=1.0,
+        metadata={
+            "help": "Share of the examples that go on to the final answer; the others end with their last "
+            "call. Below 1 a small model spends its steps on calls, which are harder to learn than answers."
+        },
+    )
     merge_adapter: bool = field(
         default=False,
         metadata={"help": "After LoRA training, also write the merged model to output_dir/merged."},
@@ -122,6 +129,7 @@ def _mistakes(script: Any, training: Any, model: Any, recipe: RecipeArguments) -
         packing and training.packing_strategy == "wrapped",
         "packing_strategy wrapped cuts through answers; bfd keeps them whole",
     )
+    yield not 0 <= recipe.answer_share <= 1, f"answer_share is a share from 0 to 1, not {recipe.answer_share}"
     yield packing and training.max_length is None, "packing needs max_length, the tokens of a pack"
     yield (
         training.gradient_accumulation_steps != 1,
