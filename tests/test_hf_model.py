@@ -125,8 +125,10 @@ def test_a_searched_reply_ends_before_its_stop_text(checkpoint: Path) -> None:
     [
         ({"parameters": {"num_beams": 0}}, "num_beams is a whole number"),
         ({"parameters": {"num_beams": "two"}}, "num_beams is a whole number"),
+        ({"parameters": {"num_beams": True}}, "num_beams is a whole number"),
         ({"parameters": {"num_beams": 2}, "temperature": 0.5}, "set one of them"),
         ({"parameters": {"frequency_penalty": 3}}, "frequency_penalty is a number"),
+        ({"parameters": {"frequency_penalty": True}}, "frequency_penalty is a number"),
     ],
 )
 def test_a_search_that_makes_no_sense_is_refused(checkpoint: Path, config: dict, message: str) -> None:

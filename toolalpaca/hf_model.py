@@ -45,12 +45,12 @@ class HFModel:
                 raise ToolAlpacaError(f"{self.name}: {folder} holds no config.json, so it is no checkpoint")
             self.path = str(folder)
         beams = config.parameters.get("num_beams", 1)
-        if not isinstance(beams, int) or beams < 1:
+        if type(beams) is not int or beams < 1:
             raise ToolAlpacaError(f"{self.name}: num_beams is a whole number of at least 1, not {beams!r}")
         if beams > 1 and config.temperature:
             raise ToolAlpacaError(f"{self.name}: num_beams searches, temperature samples: set one of them")
         penalty = config.parameters.get("frequency_penalty", 0.0)
-        if not isinstance(penalty, (int, float)) or not -2 <= penalty <= 2:
+        if type(penalty) not in (int, float) or not -2 <= penalty <= 2:
             raise ToolAlpacaError(f"{self.name}: frequency_penalty is a number from -2 to 2, not {penalty!r}")
         self.beams, self.penalty = beams, penalty
         self._fingerprint = ""
