@@ -49,7 +49,7 @@ def packed_attention(
         from torch.nn.attention.varlen import varlen_attn
 
         rows = [x[0].transpose(0, 1).contiguous() for x in (query, key, value)]  # (tokens, heads, head_dim)
-        grouped = {"enable_gqa": True} if query.shape[1] != key.shape[1] else {}  # PyTorch 2.11 has no such argument
+        grouped = {"enable_gqa": True} if query.shape[1] != key.shape[1] else {}  # 2.11 knows none
         output = varlen_attn(
             *rows,
             cu_seq_lens_q,
