@@ -14,11 +14,12 @@ import dataclasses
 import statistics
 from pathlib import Path
 
-from toolalpaca import apis, cli
+from toolalpaca import cli
+from toolalpaca.corpus import apis
+from toolalpaca.corpus.toolset import Toolsmith, variant_id
 from toolalpaca.files import read_jsonl
+from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError
-from toolalpaca.stage import Run
-from toolalpaca.toolset import Toolsmith, variant_id
 
 
 def main() -> int:

@@ -12,12 +12,12 @@ X-ToolAlpaca-Instance header see one consistent world. Record answers once and r
 from __future__ import annotations
 
 from toolalpaca import cli
-from toolalpaca.executors import add_executor_arguments, make_executor
+from toolalpaca.agents.executors.choice import add_executor_arguments, make_executor
+from toolalpaca.agents.server import ToolServer, serve
 from toolalpaca.files import read_records
-from toolalpaca.models import load_model
-from toolalpaca.prompts import PromptFolder
+from toolalpaca.models.prompts import PromptFolder
+from toolalpaca.offline.loading import load_model
 from toolalpaca.schema import Tool
-from toolalpaca.server import ToolServer, serve
 
 
 def main() -> None:

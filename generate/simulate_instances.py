@@ -12,28 +12,31 @@ import itertools
 import sys
 from pathlib import Path
 
-from toolalpaca import agents, cli, environment, executors, filters
+from toolalpaca import cli
+from toolalpaca.agents import assistant, builtin_tools, environment
+from toolalpaca.agents.executors import choice
+from toolalpaca.corpus import filters
+from toolalpaca.corpus.simulation import Simulator, Toolset
 from toolalpaca.files import read_jsonl
+from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError
-from toolalpaca.simulation import Simulator, Toolset
-from toolalpaca.stage import Run
 
 
 def main() -> int:
     arguments = cli.parser(__doc__)
     cli.add_run_arguments(arguments)
-    executors.add_executor_arguments(arguments)
+    choice.add_executor_arguments(arguments)
     group = arguments.add_argument_group("simulation")
     group.add_argument(
         "--builtins",
-        default=",".join(environment.BUILTINS),
+        default=",".join(builtin_tools.BUILTINS),
         metavar="NAMES",
         help="built-in tools that are switched on, by comma; '' for none (default: %(default)s)",
     )
     group.add_argument(
         "--max_steps",
         type=int,
-        default=agents.MAX_STEPS,
+        default=assistant.MAX_STEPS,
         help="steps before giving up (default: %(default)s)",
     )
     group.add_argument(
@@ -46,7 +49,7 @@ def main() -> int:
     args = arguments.parse_args()
     if args.max_steps < 1 or args.max_observation < 100:
         raise ToolAlpacaError("--max_steps is at least 1 and --max_observation at least 100")
-    builtins = [function.name for function in environment.builtin_functions(args.builtins)]
+    builtins = [function.name for function in builtin_tools.builtin_functions(args.builtins)]
 
     folder = Path(args.out)
     toolset = Toolset(folder / "toolset.jsonl")
@@ -77,7 +80,7 @@ def main() -> int:
             toolset,
             models["assistant"],
             models["user"],
-            executors.make_executor(args, models["executor"], run.prompts),
+            choice.make_executor(args, models["executor"], run.prompts),
             builtins=builtins,
             max_steps=args.max_steps,
             max_observation=args.max_observation,

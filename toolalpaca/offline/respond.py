@@ -12,7 +12,6 @@ import math
 import re
 from typing import Any
 
-from toolalpaca.jsonschemas import Json, follow, object_view, types_of
 from toolalpaca.offline import fields
 from toolalpaca.offline.asking import identifier
 from toolalpaca.offline.conforming import conforming
@@ -20,8 +19,9 @@ from toolalpaca.offline.failing import error_response, steered_error
 from toolalpaca.offline.generation import make
 from toolalpaca.offline.inflection import words
 from toolalpaca.offline.memory import Memory, is_id, read_arguments
-from toolalpaca.openapi import check_response
-from toolalpaca.spec import Operation, Spec, load_spec
+from toolalpaca.openapi.jsonschemas import Json, follow, object_view, types_of
+from toolalpaca.openapi.spec import Operation, Spec, load_spec
+from toolalpaca.openapi.validation import check_response
 
 LIMITS = ("limit", "count", "size", "pagesize", "perpage", "maxresults", "top", "n", "quantity", "results")
 LONG = (40, 60)

@@ -9,12 +9,12 @@ import re
 from typing import Any
 
 from toolalpaca.files import dumps
-from toolalpaca.models import Completion
+from toolalpaca.models.boundary import Completion
+from toolalpaca.models.prompts import Prompt
+from toolalpaca.models.react import render_response
 from toolalpaca.offline import acting, asking, design, fields, mistakes, specification
 from toolalpaca.offline.reading import read
-from toolalpaca.openapi import functions_of
-from toolalpaca.prompts import Prompt
-from toolalpaca.react import render_response
+from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 
 VERSION = 3  # raised when the same prompt is answered otherwise than before

@@ -12,8 +12,8 @@ import functools
 import random
 import re
 
-from toolalpaca.kinds import CHANGES
 from toolalpaca.offline.inflection import singular, words
+from toolalpaca.openapi.verbs import CHANGES
 
 NAMES = {
     "search": "search find lookUp discover browse query filter explore",

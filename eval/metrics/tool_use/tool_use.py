@@ -16,10 +16,10 @@ from typing import Any
 import datasets
 import evaluate
 
-from toolalpaca.metrics import tally
-from toolalpaca.openapi import functions_of
+from toolalpaca.evaluation.metrics import tally
+from toolalpaca.evaluation.scoring.verdicts import STATUS, score
+from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import Episode, ReplyError, Task, Tool, ToolAlpacaError, from_row, to_row
-from toolalpaca.scoring import STATUS, score
 
 _DESCRIPTION = """\
 Counts what goes wrong when a model uses tools: parse errors, wrong and redundant actions, input errors,

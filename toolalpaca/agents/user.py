@@ -1,0 +1,49 @@
+"""The user agent: a model that answers the assistant's questions as the person who asked would."""
+
+from __future__ import annotations
+
+from toolalpaca.models.boundary import ChatModel, reject
+from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.schema import ReplyError
+
+ANSWER_TRIES = 3
+
+
+class UserAgent:
+    """The simulated user: answers questions in keeping with the instruction and its earlier replies."""
+
+    def __init__(
+        self, model: ChatModel, instruction: str, documentation: str, folder: PromptFolder | None = None
+    ):
+        self.model, self.instruction, self.documentation, self.folder = (
+            model,
+            instruction,
+            documentation,
+            folder,
+        )
+        self.exchanges: list[dict[str, str]] = []
+
+    async def reply(self, question: str) -> str:
+        """The user's reply.
+
+        Raises:
+            ReplyError: `user_reply`, when every try was empty.
+        """
+        variables = {
+            "instruction": self.instruction,
+            "documentation": self.documentation,
+            "exchanges": list(self.exchanges),
+            "question": question,
+        }
+        answer = await ask_text(self.model, Prompt("user", variables, folder=self.folder), "user_reply")
+        self.exchanges.append({"question": question, "answer": answer})
+        return answer
+
+
+async def ask_text(model: ChatModel, prompt: Prompt, reason: str) -> str:
+    for sample in range(ANSWER_TRIES):
+        text = (await model.complete(prompt, sample=sample)).text.strip()
+        if text:
+            return text
+        reject(model, prompt, sample, reason)
+    raise ReplyError(reason, f"{ANSWER_TRIES} empty replies")

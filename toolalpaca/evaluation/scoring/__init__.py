@@ -1,0 +1,18 @@
+"""Episodes and gold to verdicts (docs/scoring.md).
+
+A task and an episode come in, a `Verdict` with reasons goes out.
+
+verdicts   the six error types, procedure, answer
+gold       the grammar of gold inputs
+goldcheck  gold checked before it is used
+alignment  which calls meet which gold steps
+matching   whether a call does what a gold step asks
+mismatch   reasons why it does not
+kinds      what kind of thing a parameter holds
+values     when two values say the same
+codes      codes and what they stand for
+searching  when two searches look for the same
+sources    where a value can have come from
+evidence   what an assistant can have read
+answers    the final answer without a judge
+"""
