@@ -123,7 +123,6 @@ def main() -> int:
             key=lambda row: row["id"],
             output="episodes.jsonl",
             concurrency=args.concurrency,
-            calls_per_row=5,
         )
         folder = Path(args.out)
         write_jsonl(folder / "tasks.jsonl", map(to_row, tasks))

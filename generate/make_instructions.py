@@ -14,6 +14,7 @@ from pathlib import Path
 
 from toolalpaca import cli
 from toolalpaca.corpus import instructions
+from toolalpaca.models.retrying import INSTRUCTION_TRIES
 from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError
 
@@ -24,7 +25,11 @@ def main() -> int:
         "--per_tool", type=int, default=10, metavar="N", help="instructions per tool (default: 10)"
     )
     arguments.add_argument(
-        "--tries", type=int, default=3, metavar="N", help="replies per request (default: 3)"
+        "--tries",
+        type=int,
+        default=INSTRUCTION_TRIES,
+        metavar="N",
+        help="replies per request (default: %(default)s)",
     )
     arguments.add_argument(
         "--scenarios",
@@ -56,7 +61,6 @@ def main() -> int:
             key=lambda tool: tool["tool_id"],
             output="written_instructions.jsonl",
             concurrency=args.concurrency,
-            calls_per_row=3.4,
         )
         sifted = instructions.sift(
             summary.output, folder / "instructions.jsonl", folder / "dropped_instructions.jsonl"

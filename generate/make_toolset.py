@@ -18,6 +18,7 @@ from toolalpaca import cli
 from toolalpaca.corpus import apis
 from toolalpaca.corpus.toolset import Toolsmith, variant_id
 from toolalpaca.files import read_jsonl
+from toolalpaca.models.retrying import TOOL_TRIES
 from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError
 
@@ -35,7 +36,11 @@ def main() -> int:
         help="N tools in all: a part of a longer list, variants of a shorter one",
     )
     arguments.add_argument(
-        "--tries", type=int, default=4, metavar="N", help="replies per part, repairs included (default: 4)"
+        "--tries",
+        type=int,
+        default=TOOL_TRIES,
+        metavar="N",
+        help="replies per part, repairs included (default: %(default)s)",
     )
     cli.add_run_arguments(arguments)
     args = arguments.parse_args()
@@ -59,7 +64,6 @@ def main() -> int:
             key=lambda row: variant_id(row["api"]["tool_id"], row["variant"]),
             output="toolset.jsonl",
             concurrency=args.concurrency,
-            calls_per_row=3.2,
         )
     counts = [len(tool["functions"]) for tool in read_jsonl(summary.output)]
     if not counts:

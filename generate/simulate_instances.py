@@ -94,7 +94,6 @@ def main() -> int:
             key=lambda row: row["instruction_id"],
             output="simulated.jsonl",
             concurrency=args.concurrency,
-            calls_per_row=4.5,
         )
         counts = filters.split(summary.output, folder / "instances.jsonl", folder / "filtered.jsonl")
     print(counts.report())

@@ -15,7 +15,7 @@ import pytest
 from toolalpaca.agents.executors.llm import LlmExecutor
 from toolalpaca.agents.server import ToolServer, start
 from toolalpaca.files import dumps, write_jsonl
-from toolalpaca.models.boundary import Completion
+from toolalpaca.models.boundary import ChatModel, Completion
 from toolalpaca.openapi.inbound import Refusal, match_request
 from toolalpaca.openapi.spec import load_spec
 from toolalpaca.openapi.validation import check_response, documentation_of, functions_of, validate
@@ -416,7 +416,7 @@ def test_mistakes_on_the_command_line_are_one_line(tmp_path, toolset, client):
         assert done.stderr.count("\n") == 1
 
 
-class Scripted:
+class Scripted(ChatModel):
     """A model with set replies."""
 
     name = "scripted"
@@ -424,7 +424,7 @@ class Scripted:
     def __init__(self, *replies: str):
         self.replies, self.prompts = list(replies), []
 
-    async def complete(self, prompt, sample=0, stop=None) -> Completion:
+    async def complete(self, prompt, sample=0, stop=None, on_fault=None) -> Completion:
         self.prompts.append(prompt)
         return Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])
 

@@ -16,7 +16,7 @@ from toolalpaca.corpus import instructions, quality
 from toolalpaca.corpus.instructions import Instructor, complaint, parse_list, parse_scenarios, plan
 from toolalpaca.corpus.toolset import parse_functions, parse_introduction
 from toolalpaca.files import read_jsonl, write_jsonl
-from toolalpaca.models.boundary import Completion
+from toolalpaca.models.boundary import ChatModel, Completion
 from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 
 ROOT = Path(__file__).parents[2]
@@ -168,7 +168,7 @@ def test_what_is_wrong_with_a_list_of_functions_is_said(text, what):
         parse_functions(text)
 
 
-class Scripted:
+class Scripted(ChatModel):
     """A model that gives its replies in turn and keeps the prompts."""
 
     name = "scripted"
@@ -176,7 +176,7 @@ class Scripted:
     def __init__(self, *replies):
         self.replies, self.prompts = list(replies), []
 
-    async def complete(self, prompt, sample=0, stop=None):
+    async def complete(self, prompt, sample=0, stop=None, on_fault=None):
         self.prompts.append((prompt, sample))
         return Completion(self.replies.pop(0) if self.replies else "1. Show the moon over Oslo tonight.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from toolalpaca.models.boundary import Completion
+from toolalpaca.models.boundary import ChatModel, Completion
 from toolalpaca.openapi.validation import documentation_of, functions_of
 from toolalpaca.schema import Tool
 
@@ -67,13 +67,13 @@ def call(arguments: object, function: str = "searchPlants") -> str:
 SEARCH = call({"query": "fern"})
 
 
-class Scripted:
+class Scripted(ChatModel):
     """A model that says its lines in order; an exception among them is raised."""
 
     def __init__(self, *lines: str | Exception):
         self.name, self.lines, self.prompts, self.samples = "scripted", list(lines), [], []
 
-    async def complete(self, prompt, sample=0, stop=None):
+    async def complete(self, prompt, sample=0, stop=None, on_fault=None):
         self.prompts.append(prompt)
         self.samples.append(sample)
         line = self.lines.pop(0)

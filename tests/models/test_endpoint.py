@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolalpaca.models.boundary import (
+    ChatModel,
     ModelConfig,
     ModelFailure,
     ask,
@@ -348,7 +349,7 @@ def said(body: str, monkeypatch: pytest.MonkeyPatch, **config: Any) -> tuple[Any
 
     async def one() -> Any:
         try:
-            return await model.complete(echo())
+            return await model.complete(echo(), on_fault=lambda *fault: faults.append(fault))
         except ModelFailure as failure:
             return failure
         finally:
@@ -359,7 +360,6 @@ def said(body: str, monkeypatch: pytest.MonkeyPatch, **config: Any) -> tuple[Any
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/v1"
         model, faults = load_model(ModelConfig("openai/a", base_url=url, max_tries=1, **config)), []
-        model.on_fault = lambda reason, billed, kept: faults.append((reason, billed, kept))
         try:
             return asyncio.run(one()), faults
         finally:
@@ -409,13 +409,15 @@ def test_a_malformed_reply_is_kept_though_it_says_no_tokens(
 
 
 def test_ask_asks_again_with_the_next_sample() -> None:
-    class Model:
+    class Model(ChatModel):
         name = "m"
 
         def __init__(self) -> None:
             self.samples: list[int] = []
 
-        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None) -> Any:
+        async def complete(
+            self, prompt: Prompt, sample: int = 0, stop: Any = None, on_fault: Any = None
+        ) -> Any:
             self.samples.append(sample)
             return decode(json.dumps(reply(str(sample), 0, 0)))
 

@@ -6,7 +6,7 @@ import re
 
 from toolalpaca.dataset import training_rows
 from toolalpaca.models import native, react
-from toolalpaca.models.boundary import Completion
+from toolalpaca.models.boundary import ChatModel, Completion
 from toolalpaca.models.hf import tool_calls, with_objects
 from toolalpaca.models.react import Action, Answer
 from toolalpaca.schema import Function, Instance, Parameter, Step, Tool
@@ -20,13 +20,13 @@ def call(name, arguments):
     return {"id": "x", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-class Scripted:
+class Scripted(ChatModel):
     name = "scripted"
 
     def __init__(self, *replies):
         self.replies, self.prompts = list(replies), []
 
-    async def complete(self, prompt, sample=0, stop=None):
+    async def complete(self, prompt, sample=0, stop=None, on_fault=None):
         self.prompts.append(prompt)
         return self.replies.pop(0)
 

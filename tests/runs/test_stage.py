@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from toolalpaca.runs.ledger import Ledger
-from toolalpaca.models.boundary import Completion, ModelConfig, ModelFailure, ask, reject
+from toolalpaca.models.boundary import ChatModel, Completion, ModelConfig, ModelFailure, ask
 from toolalpaca.runs.progress import Summary
+from toolalpaca.models.pacing import Gate
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
+from toolalpaca.runs.forecast import Forecast
 from toolalpaca.runs.stage import Run
 
 PROMPTS = PromptFolder(Path(__file__).parents[1] / "helpers" / "engine_prompts")
@@ -244,7 +246,7 @@ def test_the_manifest_says_how_a_run_was_made(tmp_path: Path) -> None:
     assert {"commit", "dirty", "packages", "argv", "prompts", "python", "started"} <= entry.keys()
 
 
-class Scripted:
+class Scripted(ChatModel):
     """Replies in order, whatever is asked; counts its calls."""
 
     name = "scripted"
@@ -252,7 +254,7 @@ class Scripted:
     def __init__(self, replies: Iterator[str]):
         self.replies, self.calls = replies, 0
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None, on_fault: Any = None) -> Completion:
         self.calls += 1
         return Completion(next(self.replies), 10, 5)
 
@@ -304,9 +306,9 @@ def test_every_useless_reply_is_drawn_anew_in_a_retry_and_a_replay_follows(
     asked: list[int] = []
 
     class Numbered(Scripted):
-        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None) -> Completion:
+        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None, on_fault: Any = None) -> Completion:
             asked.append(sample)
-            return await super().complete(prompt, sample, stop)
+            return await super().complete(prompt, sample, stop, on_fault)
 
     def run(folder: Path, replies: list[str], name: str = "scripted", **options: Any) -> tuple[Summary, Any]:
         model = Numbered(iter(replies))
@@ -322,7 +324,7 @@ def test_every_useless_reply_is_drawn_anew_in_a_retry_and_a_replay_follows(
                     text = (await teacher.complete(prompt, sample)).text
                     if text.isdigit():
                         return {"n": int(text), "after": feedback}
-                    reject(teacher, prompt, sample, "no_number")
+                    teacher.reject(prompt, sample, "no_number")
                     feedback = f"not {text}"
                 raise RowFailure("no_number", text)
 
@@ -347,7 +349,7 @@ class Refusing(Scripted):
         super().__init__(iter(()))
         self.bad, self.reason, self.seconds = bad, reason, seconds
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None, on_fault: Any = None) -> Completion:
         self.calls += 1
         if prompt.variables["text"] in self.bad:
             raise ModelFailure(self.reason, "refused", permanent=True)
@@ -441,9 +443,9 @@ def test_max_cost_is_not_pretended_where_the_endpoint_counts_no_tokens(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
     class Uncounted(Scripted):
-        config = ModelConfig("openai/a", price_in=1.0, price_out=1.0)
+        prices = (1.0, 1.0)
 
-        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None) -> Completion:
+        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None, on_fault: Any = None) -> Completion:
             self.calls += 1
             return Completion("1")
 
@@ -534,3 +536,43 @@ def test_a_changed_template_that_was_paid_for_is_refused(tmp_path: Path, monkeyp
     (prompts / "echo.jinja").write_text("=== user\nPlease: {{ text }}\n")
     with pytest.raises(ToolAlpacaError, match="begun with prompt echo = "):
         run_scripted(tmp_path / "run", monkeypatch, ["1"], prompts=prompts)
+
+
+def test_a_forecast_is_learned_from_the_first_ten_rows_of_the_input(
+    tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    class Endpoint(Scripted):
+        prices = (1.0, 2.0)
+        gate = Gate()
+
+        async def complete(self, prompt, sample=0, stop=None, on_fault=None) -> Completion:
+            self.calls += 1
+            return Completion("1", 1000 if self.calls % 2 else 3000, 500)
+
+    model = Endpoint(iter(()))
+    monkeypatch.setattr("toolalpaca.runs.stage.load_model", lambda *_, **__: model)
+    with Run.open(tmp_path / "run", "s", {}) as run:
+        teacher = run.model("scripted", "teacher")
+
+        async def fn(row: dict[str, Any]) -> dict[str, Any]:
+            prompt = Prompt("echo", {"text": row["text"]}, folder=PROMPTS)
+            return {"n": (await teacher.complete(prompt)).text}
+
+        run.stage("s", ROWS, fn, key=lambda row: row["id"], output="s.jsonl", concurrency=4)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("forecast")]
+    assert len(lines) == 1
+    # 50 rows of 2,000 tokens in and 500 out are 100,000 and 25,000: $0.15
+    assert "50 calls" in lines[0] and "100,000 tokens in" in lines[0] and "25,000 out" in lines[0]
+    assert "$0.15 ($0.1" in lines[0] and "learned from the first 10" in lines[0]
+
+
+def test_a_forecast_waits_for_the_first_rows_not_for_those_that_end_first() -> None:
+    forecast = Forecast("s", 40, priced=False)
+    begun = [forecast.begin() for _ in range(20)]
+    for _, usage in begun[10:]:
+        usage.add(10, 1, 0.0)
+    assert not any(forecast.end(number) for number, _ in begun[10:])
+    for _, usage in begun[:10]:
+        usage.add(100, 1, 0.0)
+    told = [forecast.end(number) for number, _ in begun[:10]]
+    assert told[:9] == [""] * 9 and "4,000 tokens in" in told[9]

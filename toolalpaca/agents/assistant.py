@@ -10,10 +10,10 @@ from toolalpaca.models import react
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.react import STYLES, Answer, Style
+from toolalpaca.models.retrying import FORGIVEN
 from toolalpaca.schema import Outcome, ReplyError, RowFailure, Step, Tool
 
 MAX_STEPS = 8  # above the filter's five, so that what it drops is known to be too long, not just cut
-FORGIVEN = 2  # unreadable replies of one episode that are answered with what was expected
 
 
 @dataclass

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from toolalpaca.models.boundary import ChatModel, reject
+from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.models.retrying import USER_TRIES
 from toolalpaca.schema import ReplyError
-
-ANSWER_TRIES = 3
 
 
 class UserAgent:
@@ -41,9 +40,9 @@ class UserAgent:
 
 
 async def ask_text(model: ChatModel, prompt: Prompt, reason: str) -> str:
-    for sample in range(ANSWER_TRIES):
+    for sample in range(USER_TRIES):
         text = (await model.complete(prompt, sample=sample)).text.strip()
         if text:
             return text
-        reject(model, prompt, sample, reason)
-    raise ReplyError(reason, f"{ANSWER_TRIES} empty replies")
+        model.reject(prompt, sample, reason)
+    raise ReplyError(reason, f"{USER_TRIES} empty replies")

@@ -12,8 +12,9 @@ from typing import Any
 
 from toolalpaca.corpus import quality
 from toolalpaca.files import atomic_write, dumps, read_jsonl, record
-from toolalpaca.models.boundary import ChatModel, reject
+from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.models.retrying import INSTRUCTION_TRIES
 from toolalpaca.schema import Instruction, ReplyError, RowFailure, Scenario, Tool, ToolAlpacaError, to_row
 
 STYLES = ("short", "story")
@@ -96,7 +97,7 @@ class Instructor:
     model: ChatModel
     shares: dict[str, float]
     per_tool: int = 10
-    tries: int = 3
+    tries: int = INSTRUCTION_TRIES
     seed: int = 0
     folder: PromptFolder | None = None
 
@@ -128,7 +129,7 @@ class Instructor:
                         kept.append(text)
                         have += 1
                 if have == before:
-                    reject(self.model, prompt, sample, last.reason if not items else "nothing_kept")
+                    self.model.reject(prompt, sample, last.reason if not items else "nothing_kept")
                 sample += 1
         if not kept:
             dropped = collections.Counter(r["filter"] for r in rows).most_common(1)

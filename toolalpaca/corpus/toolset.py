@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 from toolalpaca.corpus.apis import Api
 from toolalpaca.files import dumps
-from toolalpaca.models.boundary import ChatModel, ask, reject
+from toolalpaca.models.boundary import ChatModel, Completion, Fault, ask
 from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.models.retrying import TOOL_TRIES
 from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of, validate
 from toolalpaca.schema import ReplyError, RowFailure, Tool, to_row
 
@@ -38,7 +39,7 @@ class Toolsmith:
     """Makes tools with a model. `tries` is how often each reply is asked for, repairs included."""
 
     model: ChatModel
-    tries: int = 4
+    tries: int = TOOL_TRIES
     folder: PromptFolder | None = None
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class Toolsmith:
                     )
                 return text
             except ReplyError as error:
-                reject(self.model, prompt, sample, error.reason)
+                self.model.reject(prompt, sample, error.reason)
                 if not left:
                     raise RowFailure(error.reason, error.detail, attempts=self.tries) from None
                 if prompt is first:
@@ -140,17 +141,23 @@ class Toolsmith:
                     prompt, sample = first, fresh
 
 
-class Later:
+class Later(ChatModel):
     """A model whose samples begin behind those of earlier variants."""
 
     def __init__(self, model: ChatModel, variant: int):
         self.model, self.name, self.offset = model, model.name, (variant - 1) * VARIANT_SAMPLES
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Any:
-        return await self.model.complete(prompt, sample + self.offset, stop)
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
+        return await self.model.complete(prompt, sample + self.offset, stop, on_fault)
 
     def reject(self, prompt: Prompt, sample: int, reason: str, stop: list[str] | None = None) -> None:
-        reject(self.model, prompt, sample + self.offset, reason, stop)
+        self.model.reject(prompt, sample + self.offset, reason, stop)
 
 
 def tool_of(api: Api, tool_id: str, introduction: str, openapi: str) -> Tool:
@@ -232,10 +239,6 @@ def _labelled(part: str, label: str, name: str, read: Callable[[str], T]) -> T:
     if value is None or value == "":
         raise ReplyError("bad_functions", f"{name}: {label} is missing")
     return value
-
-
-def _paragraph(text: str) -> str:
-    return " ".join(text.split("\n\n", 1)[0].split()).strip("*_` ")
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from toolalpaca.agents.environment import MAX_OBSERVATION, Environment
 from toolalpaca.agents.executors.calls import Executor
 from toolalpaca.dataset.training_rows import student_functions
 from toolalpaca.models import native, react
-from toolalpaca.models.boundary import ChatModel, Completion
+from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.runs.ledger import Ledger
 from toolalpaca.schema import Episode, Outcome, Task, Tool, from_row, to_row
@@ -21,14 +21,20 @@ TOOLS_STYLE = "tools"
 STAGE = "run_agent"
 
 
-class Sampled:
+class Sampled(ChatModel):
     """A model of which every reply is the draw number `sample`; draws of one task differ from each other."""
 
     def __init__(self, model: ChatModel, sample: int):
         self.model, self.sample, self.name = model, sample, model.name
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
-        return await self.model.complete(prompt, sample=self.sample + sample, stop=stop)
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
+        return await self.model.complete(prompt, self.sample + sample, stop, on_fault)
 
 
 class Attempts:

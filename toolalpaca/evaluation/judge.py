@@ -92,7 +92,7 @@ class Judge:
 
     def __init__(self, model: ChatModel, folder: PromptFolder | None = None):
         self.model, self.folder = model, folder
-        self.identity = getattr(model, "identity", {"model": model.name})
+        self.identity = model.identity
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """The judgement of one episode.

@@ -7,12 +7,15 @@ import hashlib
 import json
 import math
 import typing
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from toolalpaca.models.pacing import Gate
 from toolalpaca.models.prompts import Prompt
+from toolalpaca.models.retrying import MAX_TRIES, REPLY_TRIES
 from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 
 # The least values of ModelConfig's numbers that may not be 0.
@@ -40,14 +43,53 @@ class Completion:
     raw: str = field(default="", repr=False, compare=False)
 
 
+Prices = tuple[float | None, float | None]
+Fault = Callable[[str, Completion | None, str], None]  # slug, what was billed (None: nothing), raw body
+
+
 class ChatModel(Protocol):
-    """Anything that answers a prompt. `sample` asks for another draw of the same prompt."""
+    """Anything that answers a prompt. What only some models have, the others have as stated here.
+
+    Attributes:
+        name: as a user gives it.
+        prices: US dollars per million tokens, in and out; None where unknown.
+        gate: the slots of requests in flight, of a model behind an endpoint.
+    """
 
     name: str
+    prices: Prices = (None, None)
+    gate: Gate | None = None
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What defines the model's replies, for cache keys and manifests."""
+        return {"model": self.name}
+
+    @property
+    def paid(self) -> bool:
+        """Whether a reply costs money or somebody's patience: it comes from an endpoint."""
+        return self.gate is not None
+
+    @abstractmethod
     async def complete(
-        self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None
-    ) -> Completion: ...
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
+        """A reply. `sample` asks for another draw of the same prompt; `on_fault` hears of each attempt that
+        failed on the way."""
+
+    def reject(self, prompt: Prompt, sample: int, reason: str, stop: list[str] | None = None) -> None:
+        """Note that a reply was of no use: when its row failed and is run again, another takes its place."""
+
+    def scrub(self, text: str) -> str:
+        """A text without the key that the model was reached with."""
+        return text
+
+    async def aclose(self) -> None:
+        """Close what is open."""
 
 
 class ModelFailure(RowFailure):
@@ -78,7 +120,7 @@ class ModelConfig:
     tokens_per_minute: float | None = None
     api_key_env: str = "OPENAI_API_KEY"
     timeout: float | None = None
-    max_tries: int = 12
+    max_tries: int = MAX_TRIES
     batch_size: int = 32
     trust_remote_code: bool = False
     chat_template: str | None = None
@@ -150,7 +192,11 @@ def _wrong_parameter(parameters: dict[Any, Any]) -> str:
 
 
 async def ask(
-    model: ChatModel, prompt: Prompt, parse: Callable[[str], T], tries: int = 3, stop: list[str] | None = None
+    model: ChatModel,
+    prompt: Prompt,
+    parse: Callable[[str], T],
+    tries: int = REPLY_TRIES,
+    stop: list[str] | None = None,
 ) -> T:
     """Complete and parse; a reply that cannot be parsed is asked again under the next sample index.
 
@@ -163,14 +209,8 @@ async def ask(
             return parse(completion.text)
         except ReplyError as error:
             last = error
-            reject(model, prompt, sample, error.reason, stop)
+            model.reject(prompt, sample, error.reason, stop)
     raise RowFailure(last.reason, last.detail, attempts=tries)
-
-
-def reject(model: ChatModel, prompt: Prompt, sample: int, reason: str, stop: list[str] | None = None) -> None:
-    """Note that a reply was of no use: when its row failed and is run again, another takes its place."""
-    if note := getattr(model, "reject", None):
-        note(prompt, sample, reason, stop)
 
 
 def decode(raw: str) -> Completion:
@@ -236,7 +276,7 @@ def completion_key(identity: dict[str, Any], prompt: Prompt, sample: int, stop: 
         asked = [prompt.name, variables, prompt.history]
     else:
         asked = prompt.messages
-    parts = [KEY_VERSION, identity, asked, getattr(prompt, "tools", None), stop, sample]
+    parts = [KEY_VERSION, identity, asked, prompt.tools, stop, sample]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).digest()
 

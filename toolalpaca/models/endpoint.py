@@ -8,31 +8,33 @@ import json
 import os
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from toolalpaca.models.boundary import Completion, ModelConfig, ModelFailure, decode, token_count
+from toolalpaca.models.boundary import (
+    ChatModel,
+    Completion,
+    Fault,
+    ModelConfig,
+    ModelFailure,
+    Prices,
+    decode,
+    token_count,
+)
 from toolalpaca.models.keys import WORD, key_fragments, key_traces, read_key
 from toolalpaca.models.pacing import Deadline, Gate, Health, PerMinute, backoff, retry_after
 from toolalpaca.models.prompts import Prompt
+from toolalpaca.models.retrying import LONGEST_WAIT, PATIENCE_429, RETRIED, TRIES_UNANSWERED
 from toolalpaca.schema import ToolAlpacaError
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-RETRIED = {408, 409, 425, 429}  # and 5xx
-TRIES_UNANSWERED = 5
-LONGEST_WAIT = 3600.0  # seconds: who asks for more (a quota per day) is asked by another run
-PATIENCE_429 = 100  # rejections are no failures of the request: they are waited out longer than faults
-Fault = Callable[[str, Completion | None, str], None]
 
 
-class OpenAIModel:
+class OpenAIModel(ChatModel):
     """Chat completions over the `openai` package.
 
     Attributes:
         gate: the slots of requests in flight; a backoff wait holds none.
-        on_fault: called for each attempt that failed, with a slug, what was billed for it (None: nothing)
-            and the raw body.
 
     Raises:
         ToolAlpacaError: the key's environment variable is unset and the endpoint is not on this machine.
@@ -56,7 +58,6 @@ class OpenAIModel:
             self._key = "none-needed"
         self.gate = Gate()
         self.deadline, self._health = Deadline(config.timeout), Health()
-        self.on_fault: Fault = lambda reason, billed, body: None
         self._requests = PerMinute(config.requests_per_minute) if config.requests_per_minute else None
         self._tokens = PerMinute(config.tokens_per_minute) if config.tokens_per_minute else None
         self._client: Any = None
@@ -70,11 +71,22 @@ class OpenAIModel:
             self._parameters["max_tokens"] = config.max_tokens
 
     @property
+    def prices(self) -> Prices:
+        """US dollars per million tokens in and out."""
+        return self.config.price_in, self.config.price_out
+
+    @property
     def identity(self) -> dict[str, Any]:
         """What defines this model's replies, for cache keys."""
         return {"model": self.name, "base_url": self.base_url, "parameters": self._parameters}
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
         """One reply; faults that pass are retried.
 
         Raises:
@@ -87,7 +99,7 @@ class OpenAIModel:
         }
         if stop:
             body["stop"] = stop
-        if tools := getattr(prompt, "tools", None):
+        if tools := prompt.tools:
             body["tools"] = tools
         if sample and "seed" in body:
             body["seed"] += sample
@@ -107,7 +119,8 @@ class OpenAIModel:
                 if self._tokens:
                     self._tokens.correct(outcome.tokens_in + outcome.tokens_out - self._expected(body))
                 return outcome
-            self.on_fault(outcome.reason, outcome.billed, outcome.body)
+            if on_fault:
+                on_fault(outcome.reason, outcome.billed, outcome.body)
             if outcome.status == 429:
                 rejections += 1
             else:

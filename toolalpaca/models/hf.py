@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.models.boundary import Completion, ModelConfig, ModelFailure
+from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelConfig, ModelFailure
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.schema import ToolAlpacaError
 
@@ -22,7 +22,7 @@ VICUNA_TEMPLATE = Path(__file__).parents[2] / "recipes" / "chat_templates" / "vi
 TOOL_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
 
 
-class HFModel:
+class HFModel(ChatModel):
     """A causal language model of transformers: greedy, unless a temperature or num_beams is set; batched.
 
     Concurrent calls are decoded together; a row leaves the batch when it stops and a waiting one takes
@@ -82,7 +82,13 @@ class HFModel:
             self._fingerprint = fingerprint(Path(self.path)) if self._local else self.path
         return self._fingerprint
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
         """One reply, up to a stop text, which is left out.
 
         Raises:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from toolalpaca.models import react
-from toolalpaca.models.boundary import ChatModel, Completion
+from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Message, Prompt, PromptFolder
 from toolalpaca.models.react import Action
 from toolalpaca.openapi.jsonschemas import hoisted
@@ -73,7 +73,7 @@ def function_schema(function: Function) -> dict[str, Any]:
     }
 
 
-class NativeAssistant:
+class NativeAssistant(ChatModel):
     """A model with native function calling as an assistant that speaks ReAct text. One per episode.
 
     Calls that a reply asks for beyond the first are made in the steps that follow, without asking again.
@@ -84,12 +84,18 @@ class NativeAssistant:
         self.names = {native_name(function.name): function.name for function in functions}
         self._waiting: list[str] = []
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
         """The next step as ReAct text; `stop` is for texts and is not passed on."""
         if self._waiting:
             return Completion(self._waiting.pop(0))
         native = prompt.followed_by(to_native(prompt.history))
-        completion = await self.model.complete(native, sample=sample)
+        completion = await self.model.complete(native, sample, on_fault=on_fault)
         first, *self._waiting = to_react(completion, self.names)
         return replace(completion, text=first, tool_calls=())
 

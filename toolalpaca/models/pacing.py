@@ -12,10 +12,9 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
-BACKOFF_BASE, BACKOFF_CAP = 0.5, 60.0  # seconds
-CHANCE = 5  # faults in a row that one call in thousands meets where one in five fails
+from toolalpaca.models.retrying import BACKOFF_BASE, BACKOFF_CAP, CHANCE, REFUSED_CALLS
+
 FIRST_LIMIT, HIGHEST_LIMIT = 8, 4096  # adaptive concurrency starts and ends here
-REFUSED_CALLS = 20  # as many in a row end the run
 SHORTEST_LIMIT, UNKNOWN_LIMIT, LONGEST_LIMIT = 15.0, 120.0, 600.0  # seconds for one request
 PROBE_AFTER = 200  # successes before more than is known to be good is tried: 429s stay near 1%
 

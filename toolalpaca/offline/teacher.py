@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from toolalpaca.files import dumps
-from toolalpaca.models.boundary import Completion
+from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.models.react import render_response
 from toolalpaca.offline import acting, asking, design, fields, mistakes, specification
@@ -20,7 +20,7 @@ from toolalpaca.schema import ReplyError, ToolAlpacaError
 VERSION = 3  # raised when the same prompt is answered otherwise than before
 
 
-class OfflineModel:
+class OfflineModel(ChatModel):
     """A teacher that works from a prompt's name and variables, never from its rendered text.
 
     Its replies depend on (seed, name, variables, history, sample) alone. A share of them,
@@ -35,14 +35,20 @@ class OfflineModel:
     def __init__(self, seed: int = 0, malformed_rate: float = 0.03):
         self.seed, self.malformed_rate = seed, malformed_rate
         self.name = "offline"
-        self.identity = {
-            "model": "offline",
-            "version": VERSION,
-            "seed": seed,
-            "malformed_rate": malformed_rate,
-        }
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that its replies depend on, beside the prompt."""
+        own = {"version": VERSION, "seed": self.seed, "malformed_rate": self.malformed_rate}
+        return {"model": self.name, **own}
+
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
         """The teacher's reply; `stop` is honoured by never writing past one step."""
         return Completion(self.reply(prompt, sample))
 

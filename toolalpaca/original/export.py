@@ -17,7 +17,7 @@ from toolalpaca import files
 from toolalpaca.files import dumps, read_jsonl
 from toolalpaca.models.react import STYLES
 from toolalpaca.original.reading import LISTS, OPTIONAL, SIDECAR, UNREADABLE, has_own_tasks
-from toolalpaca.schema import Episode, Instance, Instruction, Step, Task, Tool, ToolAlpacaError
+from toolalpaca.schema import Instance, Instruction, Step, Task, Tool, ToolAlpacaError
 
 VICUNA = STYLES["vicuna"]
 
@@ -199,8 +199,3 @@ def _same(a: Any, b: Any) -> bool:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
-
-
-def episodes_of(run: Path) -> list[Episode]:
-    """The episodes of a run, none when it has no episodes.jsonl."""
-    return list(_records(run / "episodes.jsonl", Episode))

@@ -14,10 +14,11 @@ from pathlib import Path
 from toolalpaca.runs import statements as sql
 from toolalpaca.models.pacing import Gate, Stopped
 from toolalpaca.files import dumps
-from toolalpaca.runs.forecast import forecast
+from toolalpaca.runs.forecast import ROW_USAGE, Forecast
 from toolalpaca.runs.ledger import Ledger
 from toolalpaca.runs.progress import Progress, Summary
-from toolalpaca.runs.recorder import KEY_REFUSED, RETRYING, UNPAID, Meter, Recorded
+from toolalpaca.models.retrying import KEY_REFUSED, UNPAID
+from toolalpaca.runs.recorder import Meter, Recorded
 from toolalpaca.runs.rows import Row, StageRows
 from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 from toolalpaca.runs.stopping import on_signals
@@ -41,13 +42,12 @@ class Work:
         meter: Meter,
         models: list[Recorded],
         retry_failed: bool,
-        calls_per_row: float,
     ):
         self.rows, self.fn, self.name = rows, fn, rows.stage
         self.ledger, self.meter, self.models, self.retry_failed = ledger, meter, models, retry_failed
-        self.concurrency, self.calls_per_row = concurrency, calls_per_row
+        self.concurrency = concurrency
         self.summary = Summary(self.name, output=output)
-        gates = {id(gate): gate for m in models if (gate := getattr(m.model, "gate", None))}
+        gates = {id(m.gate): m.gate for m in models if m.gate}
         self.gates: list[Gate] = list(gates.values())
         self.tasks: set[asyncio.Task[None]] = set()
         self.error: BaseException | None = None
@@ -94,11 +94,14 @@ class Work:
         if self.retry_failed:
             self.summary.failed = 0
         self.progress = Progress(self.name, self.summary, self.meter, before)
-        RETRYING.set(self.retry_failed)
+        self.meter.retrying = self.retry_failed
+        paid = [m for m in self.models if m.paid]
+        left = self.summary.total - self.summary.succeeded - self.summary.failed
+        priced = not any(None in m.prices for m in paid)
+        self.forecast = Forecast(self.name, left, priced) if paid else None
         ticker = asyncio.create_task(self._tick())
         try:
             with on_signals(self._on_signal):
-                await self._forecast()
                 await self._admit()
                 while self.tasks and not self._stopping:
                     self.changed.clear()
@@ -110,30 +113,10 @@ class Work:
                 task.cancel()
             await asyncio.gather(*self.tasks, return_exceptions=True)
             for recorded in self.models:
-                if hasattr(recorded.model, "aclose"):
-                    await recorded.model.aclose()
+                await recorded.aclose()
             self.progress.show(self._in_flight, last=True)
         if self.error:
             raise self.error
-
-    async def _forecast(self) -> None:
-        paid = [m for m in self.models if hasattr(m.model, "gate")]
-        if not paid:
-            return
-        summary = self.summary
-        line = await forecast(
-            self.rows.open(self._wanted),
-            self.fn,
-            count=summary.total - summary.succeeded - summary.failed,
-            done=summary.succeeded + summary.failed,
-            calls_per_row=self.calls_per_row,
-            meter=self.meter,
-            ledger=self.ledger,
-            models=paid,
-            stage=self.name,
-        )
-        if line:
-            print(line, flush=True)
 
     async def _admit(self) -> None:
         for row in self.rows.open(self._wanted):
@@ -182,7 +165,7 @@ class Work:
 
     @property
     def _storing(self) -> int:
-        return sum(m.at_work for m in self.models if hasattr(m.model, "gate"))
+        return sum(m.at_work for m in self.models if m.paid)
 
     @property
     def _in_flight(self) -> int:
@@ -204,6 +187,10 @@ class Work:
 
     async def _one(self, row: Row) -> None:
         key = self.rows.key(row)
+        number = -1
+        if self.forecast:
+            number, usage = self.forecast.begin()
+            ROW_USAGE.set(usage)
         try:
             result = await self.fn(row)
             lines = "".join(dumps(r) + "\n" for r in (result if isinstance(result, list) else [result]))
@@ -223,6 +210,8 @@ class Work:
         else:
             self.ledger.put(sql.SUCCEED, lines, self.name, key)
             self.summary.succeeded += 1
+        if self.forecast and (line := self.forecast.end(number)):
+            self.progress.say(line)
 
     def _fail(self, key: str, reason: str, detail: str, attempts: int) -> None:
         detail = self._scrub(detail)[:MAX_DETAIL]
@@ -231,8 +220,7 @@ class Work:
 
     def _scrub(self, text: str) -> str:
         for recorded in self.models:
-            if scrub := getattr(recorded.model, "scrub", None):
-                text = scrub(text)
+            text = recorded.scrub(text)
         return text
 
     def _raise_if_stopped(self) -> None:

@@ -78,6 +78,13 @@ class Progress:
                 sys.stderr.write(line + "\n")
             sys.stderr.flush()
 
+    def say(self, line: str) -> None:
+        """Print a line of its own to standard output, below a live line."""
+        if self.live:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write("\n")
+        print(line, flush=True)
+
     def _line(self, seconds: float, in_flight: int) -> str:
         s, m = self.summary, self.meter
         done = s.succeeded + s.failed

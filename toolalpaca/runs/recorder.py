@@ -5,33 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from toolalpaca.runs import statements as sql
 from toolalpaca.models.pacing import Refusals, Stopped
 from toolalpaca.runs.ledger import Ledger
-from toolalpaca.models.boundary import ChatModel, Completion, ModelFailure, completion_key
+from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelFailure, completion_key
 from toolalpaca.models.prompts import Prompt
+from toolalpaca.models.retrying import KEY_REFUSED, UNPAID
+from toolalpaca.runs.forecast import ROW_USAGE
 
-# Set while rows that failed before are tried anew: for replies that were of no use others are drawn.
 REDRAWN = 1_000_000  # a draw's sample index is so much above that of the one whose place it takes
-RETRYING: ContextVar[bool] = ContextVar("RETRYING", default=False)
 EXPECTED_OUT = 1024  # tokens assumed for a reply whose length has no limit, when money is reserved
 LENGTH_LIMITS = ("max_tokens", "max_completion_tokens")
-# Whose call a shared model is answering.
-CALLER: ContextVar[Recorded] = ContextVar("CALLER")
-TYPICAL_OUT = 300  # tokens assumed for a reply, for a forecast before any was measured
 BYTES_PER_TOKEN = 3  # pessimistic for English and for Chinese, for reserving money
-# The key, or the account behind it, is refused: enough of these in a row end the stage at any time.
-UNPAID = {"http_401", "http_402", "http_429"}
-KEY_REFUSED = UNPAID | {"http_403"}  # the same, where nothing else was heard from the endpoint
-
-
-class Probed(BaseException):
-    """A forecast has seen what it wanted: the size of a row's first prompt that is not answered yet."""
-
 
 @dataclass
 class Meter:
@@ -53,11 +41,10 @@ class Meter:
     last_refusal: str = ""
     last_reason: str = ""
     faults: dict[str, int] = field(default_factory=dict)
-    probing: bool = False
-    probes: list[float] = field(default_factory=list)  # tokens of prompts, estimated
+    retrying: bool = False  # rows that failed before are tried anew: useless replies are drawn again
 
 
-class Recorded:
+class Recorded(ChatModel):
     """`model`, with each reply committed to the ledger before it is returned, and never asked for twice."""
 
     def __init__(
@@ -66,27 +53,39 @@ class Recorded:
         self.model, self.ledger, self.meter = model, ledger, meter
         self.stage, self.role = stage, role
         self.name = model.name
-        self.identity: dict[str, Any] = getattr(model, "identity", None) or {
-            "model": model.name,
-            "seed": seed,
-        }
-        config = getattr(model, "config", None)
-        self.prices = (getattr(config, "price_in", None), getattr(config, "price_out", None))
+        self._identity = model.identity
+        self.prices, self.gate = model.prices, model.gate
         sent = self.identity.get("parameters") or {}
         limits = [sent[name] for name in LENGTH_LIMITS if sent.get(name)]
         self._most_out = max(limits, default=EXPECTED_OUT)  # tokens of a reply; more once more were seen
         self._most_in = 0.0  # tokens of a prompt, as a multiple of what _estimate says; 0: none was seen
-        self.typical_out = min(TYPICAL_OUT, self._most_out)
         self.free = self.identity.get("model") == "offline"
         self.refusals = Refusals()
         self._any_reply = (sql.ANY_REPLY, stage, role)
         self.prompts: set[str] = set()  # names of those that were sent
         self._asking: dict[bytes, asyncio.Future[Completion]] = {}
         self.at_work = 0  # calls that a model without a gate answers, and replies being stored
-        if hasattr(model, "on_fault"):
-            model.on_fault = _on_fault
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The recorded model's."""
+        return self._identity
+
+    def scrub(self, text: str) -> str:
+        """As the recorded model scrubs it."""
+        return self.model.scrub(text)
+
+    async def aclose(self) -> None:
+        """Close the recorded model."""
+        await self.model.aclose()
+
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
         """The stored reply, or a new one that is stored first.
 
         Raises:
@@ -99,9 +98,6 @@ class Recorded:
         if stored := self.ledger.completion(key):
             self.meter.served += 1
             return stored
-        if self.meter.probing:
-            self.meter.probes.append(_size(prompt) / 4)
-            raise Probed
         if asking := self._asking.get(key):
             return await asyncio.shield(asking)
         if self.meter.stopping:
@@ -130,11 +126,11 @@ class Recorded:
     def _latest(self, prompt: Prompt, sample: int, stop: list[str] | None) -> tuple[bytes, int]:
         """Key and sample index of the draw that counts as `sample`: in a retry, of one that is to be made."""
         key = completion_key(self.identity, prompt, sample, stop)
-        if self.free and not RETRYING.get():
+        if self.free and not self.meter.retrying:
             return key, sample  # it answers the same again, sooner than it can be looked up
         while (rejected := self.ledger.rejected(key)) is not None:
             again = completion_key(self.identity, prompt, sample + REDRAWN, stop)
-            if self.ledger.rejected(again) is None and not (rejected and RETRYING.get()):
+            if self.ledger.rejected(again) is None and not (rejected and self.meter.retrying):
                 break
             key, sample = again, sample + REDRAWN
         return key, sample
@@ -153,16 +149,15 @@ class Recorded:
         meter = self.meter
         reserved = await self._reserve(prompt)
         self.prompts.add(prompt.name)
-        gated = hasattr(self.model, "gate")
+        gated = self.paid
         self.at_work += not gated
         number = self.refusals.begin()
-        CALLER.set(self)
         try:
-            completion = await self.model.complete(prompt, sample, stop)
+            completion = await self.model.complete(prompt, sample, stop, self.fault)
             meter.answered += 1
             if gated:
                 self.at_work += 1
-                self.model.gate.changed()
+                self.gate.changed()
             gated = False
             await self._store(self.ledger.commit, key, prompt, sample, completion)
         except ModelFailure as failure:
@@ -217,7 +212,10 @@ class Recorded:
     def _bill(self, completion: Completion) -> None:
         self.meter.tokens_in += completion.tokens_in
         self.meter.tokens_out += completion.tokens_out
-        self.meter.cost += self.price(completion.tokens_in, completion.tokens_out)
+        cost = self.price(completion.tokens_in, completion.tokens_out)
+        self.meter.cost += cost
+        if usage := ROW_USAGE.get():
+            usage.add(completion.tokens_in, completion.tokens_out, cost)
 
     async def _reserve(self, prompt: Prompt) -> float:
         meter = self.meter
@@ -265,14 +263,6 @@ def failure_key(key: bytes) -> str:
     return f"failed:{key.hex()}"
 
 
-def _on_fault(reason: str, billed: Completion | None, body: str) -> None:
-    CALLER.get().fault(reason, billed, body)
-
-
-def _size(prompt: Prompt) -> int:
-    return sum(len(message.get("content") or "") for message in prompt.messages)
-
-
 def _estimate(prompt: Prompt) -> float:
-    sent = [prompt.messages, getattr(prompt, "tools", None)]
+    sent = [prompt.messages, prompt.tools]
     return len(json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace")) / BYTES_PER_TOKEN

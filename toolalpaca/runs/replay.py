@@ -8,13 +8,13 @@ from typing import Any
 
 from toolalpaca.runs import ledger as store
 from toolalpaca.runs import statements as sql
-from toolalpaca.models.boundary import Completion, ModelFailure, completion_key
+from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelFailure, completion_key
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.runs.recorder import REDRAWN, failure_key
 from toolalpaca.schema import ToolAlpacaError
 
 
-class Replay:
+class Replay(ChatModel):
     """`replay:RUN`: what `role` was answered in a stage of a finished run. Opens no socket.
 
     Raises:
@@ -34,10 +34,21 @@ class Replay:
                 f"it has {', '.join(roles) or 'none'}"
             )
         self.run = run
-        self.identity: dict[str, Any] = json.loads(found[0])
+        self._identity: dict[str, Any] = json.loads(found[0])
         self.name = self.identity["model"]
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    @property
+    def identity(self) -> dict[str, Any]:
+        """That of the model whose replies these were."""
+        return self._identity
+
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
         """The stored reply; where a retry drew others in its place, the last.
 
         Raises:

@@ -168,14 +168,12 @@ class Run:
         key: Callable[[Row], str],
         output: str,
         concurrency: int | str = 64,
-        calls_per_row: float = 1.0,
     ) -> Summary:
         """Apply `fn` to each row; write the results, in input order, to `output` in the run folder.
 
         `fn` returns one row or a list of rows, and raises RowFailure when the row cannot be done. Rows
         that are done are not done again; one whose content changed is. `concurrency` is the number of
-        rows in work at once, or "auto" to find what the endpoint allows. `calls_per_row` is for the
-        forecast of a paid run, until it is measured; `fn` may be begun more than once for a row.
+        rows in work at once, or "auto" to find what the endpoint allows.
 
         Raises:
             ToolAlpacaError: two rows of one key, the endpoint refuses every call, the disk is full.
@@ -200,7 +198,6 @@ class Run:
             meter=self.meter,
             models=self.recorded,
             retry_failed=self.retry_failed,
-            calls_per_row=calls_per_row,
         )
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         try:

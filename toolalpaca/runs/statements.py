@@ -110,4 +110,3 @@ SELECT reason, count(*) FROM rows WHERE stage=? AND pass=? AND state='failed'
 GROUP BY reason ORDER BY count(*) DESC, reason"""
 STATES = "SELECT seq, state FROM rows WHERE stage=? AND pass=? AND seq >= ? AND seq < ?"
 RESULTS = "SELECT result FROM rows WHERE stage=? AND pass=? AND state='succeeded' ORDER BY seq"
-MEASURED = "SELECT count(*), sum(tokens_in), sum(tokens_out) FROM completions WHERE stage=? AND role=?"

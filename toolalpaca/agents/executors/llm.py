@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from toolalpaca.agents.executors.calls import Call, Response, check_response, parse_response
-from toolalpaca.models.boundary import ChatModel, reject
+from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.models.retrying import EXECUTOR_TRIES
 from toolalpaca.schema import ReplyError
 
 
@@ -21,7 +22,7 @@ class LlmExecutor:
         model: ChatModel,
         *,
         resample_errors: int = 0,
-        tries: int = 3,
+        tries: int = EXECUTOR_TRIES,
         folder: PromptFolder | None = None,
     ):
         self.name = model.name
@@ -56,7 +57,7 @@ class LlmExecutor:
                 response = parse_response(completion.text)
                 check_response(call, response)
             except ReplyError as error:
-                reject(self.model, prompt, sample, error.reason)
+                self.model.reject(prompt, sample, error.reason)
                 feedback, failed, sample = error.detail, failed + 1, sample + 1
                 if failed >= self.tries:
                     raise ReplyError("executor_reply", f"{failed} replies, the last: {error}") from None
