@@ -70,16 +70,7 @@ def main() -> int:
             f"not judged: {len(episodes) - len(rows)} episodes whose task or tool is not in tasks.jsonl "
             "and toolset.jsonl"
         )
-    config = {"judge": args.judge, "temperature": temperature, "max_tokens": args.max_tokens}
-    with Run.open(
-        folder,
-        args.name,
-        config,
-        prompts=args.prompts,
-        models=args.models,
-        retry_failed=args.retry_failed,
-        max_cost=args.max_cost,
-    ) as run:
+    with Run.open(folder, args.name, {**vars(args), "temperature": temperature}) as run:
         if not run.models_file.keys() & {"judge", "default"}:
             run.models_file["judge"] = ModelConfig(
                 args.judge, temperature=temperature, max_tokens=args.max_tokens

@@ -84,19 +84,7 @@ def main() -> int:
     tasks, tools = benchmark.load_tasks(args.tasks)
     rows = attempts.attempt_rows(tasks[: args.limit], args.samples)
 
-    names = ("model", "style", "detail", "seed", "max_tokens", "max_steps", "builtins")
-    config = {name: getattr(args, name) for name in names} | decoding
-    names = ("executor", "frozen", "on_miss", "executor_model", "user_model")
-    config |= {name: getattr(args, name) for name in names}
-    with Run.open(
-        args.out,
-        attempts.STAGE,
-        config,
-        prompts=args.prompts,
-        models=args.models,
-        retry_failed=args.retry_failed,
-        max_cost=args.max_cost,
-    ) as run:
+    with Run.open(args.out, attempts.STAGE, {**vars(args), "builtins": builtins}) as run:
         if (args.max_tokens or decoding) and "student" not in run.models_file:
             run.models_file["student"] = ModelConfig(
                 args.model, max_tokens=args.max_tokens, parameters=decoding

@@ -54,27 +54,7 @@ def main() -> int:
     folder = Path(args.out)
     toolset = Toolset(folder / "toolset.jsonl")
     instructions = itertools.islice(read_jsonl(folder / "instructions.jsonl"), args.limit)
-    config = {
-        name: getattr(args, name)
-        for name in (
-            "model",
-            "seed",
-            "executor",
-            "resample_errors",
-            "on_miss",
-            "max_steps",
-            "max_observation",
-        )
-    }
-    with Run.open(
-        folder,
-        stage="instances",
-        config={**config, "builtins": builtins},
-        prompts=args.prompts,
-        models=args.models,
-        retry_failed=args.retry_failed,
-        max_cost=args.max_cost,
-    ) as run:
+    with Run.open(folder, stage="instances", config={**vars(args), "builtins": builtins}) as run:
         models = {role: run.model(args.model, role, args.seed) for role in ("assistant", "user", "executor")}
         simulate = Simulator(
             toolset,

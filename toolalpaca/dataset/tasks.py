@@ -14,7 +14,7 @@ from typing import Any
 
 from toolalpaca.agents.builtin_tools import BUILTINS
 from toolalpaca.files import dumps
-from toolalpaca.models.react import parse_input
+from toolalpaca.models.react import parse_input, read_response
 from toolalpaca.schema import (
     CURRENT_TIME,
     GET_DETAILS,
@@ -27,7 +27,6 @@ from toolalpaca.schema import (
     Task,
 )
 
-BODY = re.compile(r"^\s*Status Code:\s*\d+\.\s*Response:\s*", re.IGNORECASE)
 MAX_FACTS = 5
 REPEATABLE = ("offline", "schema")  # executors that answer a call the same way whenever it is made
 
@@ -155,7 +154,7 @@ def _facts(instance: Instance, steps: list[Step]) -> list[str]:
 
 def _values(step: Step) -> list[tuple[str, str]]:
     """Scalars of a step's observation with the name each has there; a text observation as a whole."""
-    text = BODY.sub("", step.response)
+    text = read_response(step.response)[1]
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):

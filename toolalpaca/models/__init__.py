@@ -7,6 +7,7 @@ react     the ReAct text: one renderer, one parser
 native    native function calling behind the ReAct loop
 boundary  `complete(prompt)`: configurations, replies, cache keys
 endpoint  openai/<model>: OpenAI-compatible endpoints, with retries
+retrying  the retry policy, whole
 pacing    slots, limits per minute, backoff
 keys      keys from the environment, and out of every text
 hf        hf/<path or id>: transformers in this process

@@ -18,6 +18,7 @@ from toolalpaca.models.prompts import Message, Prompt, PromptFolder
 from toolalpaca.schema import Function, ReplyError, Step
 
 MAX_INPUT_CHARS = 20_000
+RESPONSE = re.compile(r"\s*Status Code:\s*(\d{3})\b(?:\.\s*Response:\s*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ def render_response(status: int, body: Any) -> str:
     """A tool's HTTP answer as observation text."""
     text = body if isinstance(body, str) else dumps(body)
     return f"Status Code: {status}. Response: {text}"
+
+
+def read_response(text: str) -> tuple[int, str]:
+    """HTTP status and body of what `render_response` wrote; 0 and all of the text where no tool answered."""
+    found = RESPONSE.match(text)
+    return (int(found[1]), text[found.end() :]) if found else (0, text)
 
 
 def inline(text: str, style: Style = STYLES["react"]) -> str:

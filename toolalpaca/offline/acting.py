@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolalpaca.files import dumps
-from toolalpaca.models.react import STYLES, Action, Style, parse, render_action, render_answer
+from toolalpaca.models.react import STYLES, Action, Style, parse, read_response, render_action, render_answer
 from toolalpaca.offline import planner
 from toolalpaca.offline.inflection import singular, words
 from toolalpaca.offline.planner import Call, From
@@ -18,7 +18,6 @@ from toolalpaca.offline.saying import Result, answer, failure_answer, unfit_answ
 from toolalpaca.schema import BUILTIN_NAMES, GET_DETAILS, RETRIEVE, ReplyError
 
 MAX_TRIES = 3
-STATUS = re.compile(r"^Status Code: (\d{3})\. Response:\s*")  # and nothing more, where there is no content
 REJECTED = re.compile(r"parameter '([^']+)'.{0,60}?use '([^']*)'")
 CUT = "... (cut: "
 NOTHING = "nothing was found"
@@ -170,15 +169,14 @@ def follow(calls: list[Call], history: list[dict[str, str]], style: Style) -> Pr
         done = len(state.results)
         if done >= len(calls) or action.function != calls[done].doc.name:
             continue
-        status = STATUS.match(text)
-        code = int(status[1]) if status else 0
+        code, said_by_tool = read_response(text)
         if 200 <= code < 300:
-            body, cut = loads(text[status.end() :])
+            body, cut = loads(said_by_tool)
             state.results.append(Result(calls[done].doc, body, cut))
             state.tries, state.last_error, state.last_status, state.corrections = 0, "", 0, {}
             continue
         state.tries += 1
-        state.last_error, state.last_status = message_of(text[status.end() :] if status else text), code
+        state.last_error, state.last_status = message_of(said_by_tool), code
         if rejected := REJECTED.search(text):
             state.corrections[rejected[1]] = rejected[2]
     return state

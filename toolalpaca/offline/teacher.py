@@ -11,7 +11,7 @@ from typing import Any
 from toolalpaca.files import dumps
 from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Prompt
-from toolalpaca.models.react import render_response
+from toolalpaca.models.react import read_response, render_response
 from toolalpaca.offline import acting, asking, design, fields, mistakes, specification
 from toolalpaca.offline.reading import read
 from toolalpaca.openapi.validation import functions_of
@@ -122,7 +122,7 @@ def _key(variables: dict[str, Any]) -> str:
 
 def retrieve(question: str, text: str) -> str:
     """The entries of a response that share most words with the question; the first ones for a tie."""
-    items, _ = acting.loads(acting.STATUS.sub("", text))
+    items, _ = acting.loads(read_response(text)[1])
     if not isinstance(items, list) or not items:
         return text[:1_500]
     if len(items) == 1 and isinstance(items[0], dict):

@@ -6,13 +6,12 @@ import json
 import re
 from typing import Any
 
-from toolalpaca.models.react import parse_input
+from toolalpaca.models.react import parse_input, read_response
 from toolalpaca.original.judged import NOT_READ, read_input
 from toolalpaca.original.tools import text_of
 from toolalpaca.schema import BUILTIN_NAMES, ReplyError, Step
 
 KNOWN_BUILTINS = {*BUILTIN_NAMES, "retrievalDataFromFile"}  # what the original calls reading a cut response
-STATUS = re.compile(r"^\s*Status Code:\s*(\d{3})\b")
 LOG = re.compile(r"\n?[ \t]*(?:ASSISTANT )?Action:")
 # Names under which a step that is an object may hold its parts
 FUNCTION = ("tool", "action", "Action", "function", "name")
@@ -29,11 +28,9 @@ def step_of(raw: Any, names: set[str]) -> Step:
         return Step("", "", text_of(call), response, error="parse_error")
     function, given = text_of(call[0]).strip(), text_of(call[1])
     step = Step(thought_of(text_of(call[2])) if len(call) > 2 else "", function, given, response)
-    found = STATUS.match(response)
-    # a body without the status line is an answer too
-    step.status = (
-        int(found[1]) if found else 200 * (function in names - KNOWN_BUILTINS and _is_json(response))
-    )
+    step.status = read_response(response)[0]
+    if not step.status and function in names - KNOWN_BUILTINS and _is_json(response):
+        step.status = 200  # a body without the status line is an answer too
     if function not in names and not step.status:
         step.error = "parse_error" if function == "_Exception" else "unknown_function"
     elif response.startswith(NOT_READ):

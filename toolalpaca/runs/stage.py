@@ -25,9 +25,12 @@ from toolalpaca.runs.replay import Replay
 from toolalpaca.runs.rows import Row, StageRows
 from toolalpaca.schema import ToolAlpacaError
 
-# Arguments of cli.add_run_arguments that do not change what a row's result is.
 ROLES = {"default", "teacher", "assistant", "user", "executor", "student", "judge"}
-EXECUTION = {"out", "concurrency", "limit", "models", "prompts", "retry_failed", "max_cost"}
+# Every argument of a script defines its result, but those that cannot change what becomes of a row:
+EXECUTION = {"out", "name", "concurrency", "retry_failed", "max_cost"}  # where and how the work is done
+ROWS = {"run", "apis", "tools", "variants", "tasks", "samples", "votes", "limit"}  # each row is compared itself
+ELSEWHERE = {"models", "prompts"}  # compared by content: the models' identities, the templates' hashes
+NOT_DEFINING = EXECUTION | ROWS | ELSEWHERE
 
 
 class Run:
@@ -73,9 +76,8 @@ class Run:
         """Open (make, or resume) a run folder for a stage.
 
         Args:
-            config: what defines the stage's result besides its input rows, for example `vars(args)`: the
-                arguments that only steer the execution (EXECUTION) are left out, and taken from here
-                when they are not given. When the folder holds the stage with another one, it is refused.
+            config: what defines the stage's result besides its input rows: `vars(args)`, of which what
+                cannot change a result (NOT_DEFINING) is left out, and taken from here when it is not given. When the folder holds the stage with another one, it is refused.
             prompts: templates that replace the packaged ones.
             models: a `--models` file.
             retry_failed: run only the rows that failed before.
@@ -106,7 +108,7 @@ class Run:
         return cls(
             folder,
             stage,
-            json.loads(json.dumps({k: v for k, v in config.items() if k not in EXECUTION}, default=str)),
+            json.loads(json.dumps({k: v for k, v in config.items() if k not in NOT_DEFINING}, default=str)),
             prompts=prompts,
             models=models_file,
             retry_failed=retry_failed or config.get("retry_failed", False),

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from toolalpaca.openapi.arguments import complaints
-from toolalpaca.openapi.request import Request, operation_of, spec_of
+from toolalpaca.openapi.request import Request, spec_of
+from toolalpaca.openapi.validation import check_response
 from toolalpaca.schema import ReplyError, Scenario, Tool
 
 # Models write "200 OK" and bold labels too, and nothing after "Response:" where there is no content.
@@ -21,6 +21,7 @@ REPLY = re.compile(
 )
 NO_CONTENT = (204, 205, 304)
 MAX_REPLY_CHARS = 200_000
+SHOWN_COMPLAINTS = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def parse_response(text: str) -> Response:
         raise ReplyError("no_status", "expected 'Status Code: <200 to 599>. Response: <JSON>'")
     body = text[found.end() :].strip()
     if not body or (status in NO_CONTENT and not body.startswith(("{", "["))):
-        return Response(status, "")  # check_response knows whether there should be content
+        return Response(status, "")  # require_fit knows whether there should be content
     if body.startswith("```"):
         body = body.partition("\n")[2].removesuffix("```")
     try:
@@ -90,26 +91,15 @@ def parse_response(text: str) -> Response:
     return Response(status, value)
 
 
-def check_response(call: Call, response: Response) -> None:
-    """Hold a response against the specification. An error status that it does not mention is fine, and
-    any status where it mentions none.
+def require_fit(call: Call, response: Response) -> None:
+    """Hold a response against the specification; what `check_response` says of it goes back to the model.
 
     Raises:
         ReplyError: `response_schema`, naming the places that do not fit and what was expected there.
     """
-    operation = operation_of(spec_of(call.tool), call.function)
-    stated = operation.response(response.status)
-    if stated is None:
-        if response.status < 300 and operation.responses:  # OpenAPI 3.1 lets an operation state none
-            right = operation.success()[0]
-            raise ReplyError("response_schema", f"{call.function} answers {right}, not {response.status}")
-        return
-    schemas = [media.schema for media in stated[1] if "json" in media.type and media.schema]
-    if not schemas:
-        return
-    wrong = complaints(schemas[0], response.body, 3)
+    wrong = check_response(spec_of(call.tool), call.function, response.status, response.body)
     if wrong:
-        raise ReplyError("response_schema", "; ".join(wrong))
+        raise ReplyError("response_schema", "; ".join(wrong[:SHOWN_COMPLAINTS]))
 
 
 def _no_constant(name: str) -> Any:

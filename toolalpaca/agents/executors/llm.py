@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolalpaca.agents.executors.calls import Call, Response, check_response, parse_response
+from toolalpaca.agents.executors.calls import Call, Response, parse_response, require_fit
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import EXECUTOR_TRIES
@@ -55,7 +55,7 @@ class LlmExecutor:
             completion = await self.model.complete(prompt, sample=sample)
             try:
                 response = parse_response(completion.text)
-                check_response(call, response)
+                require_fit(call, response)
             except ReplyError as error:
                 self.model.reject(prompt, sample, error.reason)
                 feedback, failed, sample = error.detail, failed + 1, sample + 1

@@ -13,7 +13,7 @@ from toolalpaca.evaluation.scoring.kinds import changes_something
 from toolalpaca.evaluation.scoring.mismatch import invented, spec_findings
 from toolalpaca.evaluation.scoring.sources import Sources
 from toolalpaca.evaluation.scoring.values import squash, words
-from toolalpaca.models.react import parse_input
+from toolalpaca.models.react import parse_input, read_response
 from toolalpaca.schema import (
     Episode,
     ErrorType,
@@ -31,7 +31,6 @@ from toolalpaca.schema import (
 PASSING = (Scenario.SERVER_ERROR, Scenario.RATE_LIMIT)  # the task is to try again what fails at first
 MAX_REASON, MAX_LINE = 500, 300  # characters of a finding's reason, and of a response in it
 ANSWER = -1  # the step of a finding that is about the final answer
-STATUS = re.compile(r"\s*Status Code:\s*(\d{3})")
 STORED = re.compile(r"\s*The output is too long")  # the original tools answer so in a long response's place
 UNHELPED = re.compile(r"\s*(?:Invalid JSON format|For `getDetails`|File does not exist)")  # and helpers so
 NOTHING_FOUND = re.compile(
@@ -102,13 +101,13 @@ def read_calls(steps: list[Step]) -> list[Call]:
             arguments = parse_input(step.input)
         except ReplyError:
             continue
-        status = STATUS.match(step.response)
+        status = read_response(step.response)[0]
         answered = status or step.status or STORED.match(step.response)
         if step.function in HELPERS:
             answered = not UNHELPED.match(step.response)
         # a file that keeps no responses says nothing of a refusal either
         refused = bool(step.error) or not (answered or not step.response.strip())
-        code = step.status or (int(status[1]) if status else 0)
+        code = step.status or status
         calls.append(Call(index, step.function, arguments, step.response, refused, code))
     return calls
 
