@@ -102,24 +102,24 @@ def main() -> int:
             builtins=builtins,
             max_steps=args.max_steps,
             seed=args.seed,
-            folder=run.prompts,
+            prompts=run.prompts,
         )
-        summary = run.stage(
+        run.stage(
             attempts.STAGE,
             rows,
             attempt,
             key=lambda row: row["id"],
             output="episodes.jsonl",
+            failed=attempt.failed,
             concurrency=args.concurrency,
         )
         folder = Path(args.out)
         write_jsonl(folder / "tasks.jsonl", map(to_row, tasks))
         write_jsonl(folder / "toolset.jsonl", map(to_row, tools))
-        output = folder / "episodes.jsonl"
-        episodes = attempts.with_failures(read_jsonl(output), rows, run.ledger, student.name, args.style)
-        if summary.failed:
-            write_jsonl(output, episodes)
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in attempts.outcome_counts(episodes).items())
+    output = folder / "episodes.jsonl"
+    counts = ", ".join(
+        f"{count} {outcome}" for outcome, count in attempts.outcome_counts(read_jsonl(output)).items()
+    )
     print(f"episodes: {output} ({counts})")
     return 0
 

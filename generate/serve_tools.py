@@ -36,10 +36,10 @@ def main() -> None:
     args = arguments.parse_args()
 
     tools = list(read_records(args.toolset, Tool))
-    folder = PromptFolder(args.prompts) if args.prompts else None
+    prompts = PromptFolder(args.prompts) if args.prompts else None
     uses_model = "llm" in (args.executor, args.on_miss if args.executor == "frozen" else "")
     model = load_model(args.model, seed=args.seed) if uses_model else None
-    serve(ToolServer(tools, make_executor(args, model, folder)), args.port)
+    serve(ToolServer(tools, make_executor(args, model, prompts)), args.port)
 
 
 if __name__ == "__main__":

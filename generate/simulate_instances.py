@@ -65,7 +65,7 @@ def main() -> int:
             max_steps=args.max_steps,
             max_observation=args.max_observation,
             seed=args.seed,
-            folder=run.prompts,
+            prompts=run.prompts,
         )
         summary = run.stage(
             "instances",

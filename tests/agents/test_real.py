@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from toolalpaca.agents.executors.addresses import is_public, literal
-from toolalpaca.agents.executors.calls import Call
+from toolalpaca.agents.executors.calls import ToolCall
 from toolalpaca.agents.executors.real import RealExecutor, parse_credentials
 from toolalpaca.files import dumps
 from toolalpaca.openapi.request import build_request
@@ -51,8 +51,8 @@ def tool_for(server: str, **extra) -> Tool:
     return Tool("t", "t", "c", "", "", "", "", text, functions_of(text))
 
 
-def call_to(tool: Tool, **arguments) -> Call:
-    return Call(tool, "getThing", arguments, build_request(tool.openapi, "getThing", arguments))
+def call_to(tool: Tool, **arguments) -> ToolCall:
+    return ToolCall(tool, "getThing", arguments, build_request(tool.openapi, "getThing", arguments))
 
 
 class World:

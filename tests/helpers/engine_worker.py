@@ -77,7 +77,7 @@ def main() -> None:
             replies = []
             for call in range(args.calls):
                 text = row["text"] if not call else row["text"] + f"call {call}"
-                replies.append(await ask(model, Prompt("echo", {"text": text}, folder=folder), parse))
+                replies.append(await ask(model, Prompt("echo", {"text": text}, prompts=folder), parse))
             return {"id": row["id"], "echo": replies[-1]["echo"], "model": model.name}
 
         import aiohttp  # noqa: F401  (so that `before` has the imports)

@@ -46,7 +46,7 @@ PROMPTS = PromptFolder(Path(__file__).parents[1] / "helpers" / "engine_prompts")
 
 
 def echo(text: str = "hello", **options: Any) -> Prompt:
-    return Prompt("echo", {"text": text}, folder=PROMPTS, **options)
+    return Prompt("echo", {"text": text}, prompts=PROMPTS, **options)
 
 
 @pytest.fixture

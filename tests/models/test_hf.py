@@ -51,7 +51,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prompts(n: int) -> list[Prompt]:
     chance = random.Random(0)
     texts = ["".join(chance.choices("abcdefgh ", k=chance.randrange(1, 150))) for _ in range(n)]
-    return [Prompt("echo", {"text": text}, folder=PROMPTS) for text in texts]
+    return [Prompt("echo", {"text": text}, prompts=PROMPTS) for text in texts]
 
 
 def complete(
@@ -184,7 +184,7 @@ def test_sampling_does_not_depend_on_the_batch(checkpoint: Path) -> None:
 
 
 def test_a_prompt_beyond_the_context_is_one_rows_failure(checkpoint: Path) -> None:
-    long = Prompt("echo", {"text": "x" * 500}, folder=PROMPTS)
+    long = Prompt("echo", {"text": "x" * 500}, prompts=PROMPTS)
     with pytest.raises(ModelFailure, match="prompt_too_long") as failure:
         complete(checkpoint, [long])
     assert not failure.value.permanent

@@ -121,10 +121,10 @@ def test_the_student_is_told_the_labels_that_the_parser_reads(style):
 def test_a_folder_replaces_one_prompt_and_keeps_the_others(tmp_path):
     (tmp_path / "retrieval.jinja").write_text("=== user\nLook up {{ question }} in {{ text }}\n")
     folder = PromptFolder(tmp_path)
-    prompt = Prompt("retrieval", {"question": "x", "text": "y"}, folder=folder)
+    prompt = Prompt("retrieval", {"question": "x", "text": "y"}, prompts=folder)
     assert prompt.messages == [{"role": "user", "content": "Look up x in y"}]
     assert (
-        Prompt("user", VARIABLES["user"], folder=folder).messages
+        Prompt("user", VARIABLES["user"], prompts=folder).messages
         == Prompt("user", VARIABLES["user"]).messages
     )
     assert folder.hashes()["retrieval"] != packaged().hashes()["retrieval"]

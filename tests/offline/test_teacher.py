@@ -19,7 +19,7 @@ from toolalpaca.agents.builtin_tools import BUILTINS
 from toolalpaca.agents.executors.calls import Response
 from toolalpaca.agents.executors.llm import LlmExecutor
 from toolalpaca.corpus.apis import Api, read_apis
-from toolalpaca.corpus.filters import MAX_STEPS
+from toolalpaca.corpus.filters import MOST_STEPS_KEPT
 from toolalpaca.corpus.instructions import DEFAULT_SCENARIOS, Instructor, parse_scenarios
 from toolalpaca.corpus.simulation import Simulator
 from toolalpaca.corpus.toolset import Toolsmith
@@ -605,7 +605,7 @@ def test_a_success_without_content_is_a_success():
 
 
 def test_the_corpus_has_the_shape_of_table_1():
-    made = [i for i in instances(DEFAULT_SCENARIOS, 50, per_tool=10) if len(i["steps"]) <= MAX_STEPS]
+    made = [i for i in instances(DEFAULT_SCENARIOS, 50, per_tool=10) if len(i["steps"]) <= MOST_STEPS_KEPT]
     calls = [len(i["steps"]) for i in made]
     own = [sum(bool(s["status"]) for s in i["steps"]) for i in made]
     assert statistics.mean(calls) == pytest.approx(1.66, rel=0.1)
@@ -740,7 +740,7 @@ def test_an_unknown_prompt_is_an_error_that_names_it(tmp_path):
     from toolalpaca.models.prompts import PromptFolder
 
     with pytest.raises(ToolAlpacaError, match="poem"):
-        OfflineModel().reply(Prompt("poem", {"topic": "x"}, folder=PromptFolder(tmp_path)))
+        OfflineModel().reply(Prompt("poem", {"topic": "x"}, prompts=PromptFolder(tmp_path)))
 
 
 @pytest.mark.parametrize(

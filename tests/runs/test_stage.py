@@ -275,7 +275,7 @@ def run_scripted(
         teacher = run.model("scripted", "teacher")
 
         async def fn(row: dict[str, Any]) -> dict[str, Any]:
-            return {"n": await ask(teacher, Prompt("echo", {"text": row["text"]}, folder=PROMPTS), number)}
+            return {"n": await ask(teacher, Prompt("echo", {"text": row["text"]}, prompts=PROMPTS), number)}
 
         return run.stage("s", ROWS[:1], fn, key=lambda row: row["id"], output="s.jsonl"), model
 
@@ -320,7 +320,7 @@ def test_every_useless_reply_is_drawn_anew_in_a_retry_and_a_replay_follows(
             async def fn(row: dict[str, Any]) -> dict[str, Any]:
                 feedback = ""
                 for sample in range(2):
-                    prompt = Prompt("echo", {"text": row["text"] + feedback}, folder=PROMPTS)
+                    prompt = Prompt("echo", {"text": row["text"] + feedback}, prompts=PROMPTS)
                     text = (await teacher.complete(prompt, sample)).text
                     if text.isdigit():
                         return {"n": int(text), "after": feedback}
@@ -363,7 +363,7 @@ def run_refusing(folder: Path, monkeypatch: Any, model: Refusing, rows: Any, **o
         teacher = run.model("scripted", "teacher")
 
         async def fn(row: dict[str, Any]) -> dict[str, Any]:
-            return {"n": await ask(teacher, Prompt("echo", {"text": row["text"]}, folder=PROMPTS), number)}
+            return {"n": await ask(teacher, Prompt("echo", {"text": row["text"]}, prompts=PROMPTS), number)}
 
         return run.stage("s", rows, fn, key=lambda row: row["id"], output="s.jsonl")
 
@@ -430,7 +430,7 @@ def test_a_row_whose_call_failed_for_good_fails_in_a_replay_too(tmp_path: Path, 
             teacher = run.model(f"replay:{tmp_path / source}", "teacher")
 
             async def fn(row: dict[str, Any]) -> dict[str, Any]:
-                prompt = Prompt("echo", {"text": row["text"]}, folder=PROMPTS)
+                prompt = Prompt("echo", {"text": row["text"]}, prompts=PROMPTS)
                 return {"n": await ask(teacher, prompt, number)}  # noqa: B023 (run at once)
 
             summary = run.stage("s", rows, fn, key=lambda row: row["id"], output="s.jsonl")
@@ -465,7 +465,7 @@ def test_stages_of_one_run_may_have_different_models_in_one_role(tmp_path: Path,
             model = run.model(name, "teacher")
 
             async def fn(row: dict[str, Any]) -> dict[str, Any]:
-                prompt = Prompt("echo", {"text": row["text"]}, folder=PROMPTS)
+                prompt = Prompt("echo", {"text": row["text"]}, prompts=PROMPTS)
                 return {"n": await ask(model, prompt, number)}  # noqa: B023 (run at once)
 
             run.stage(stage, ROWS[:1], fn, key=lambda row: row["id"], output="s.jsonl")
@@ -508,7 +508,7 @@ def test_replies_are_stored_before_they_are_parsed(tmp_path: Path, monkeypatch: 
             teacher = opened.model("scripted", "teacher")
 
             async def fn(row: dict[str, Any]) -> dict[str, Any]:
-                return {"n": await ask(teacher, Prompt("echo", {"text": "x"}, folder=PROMPTS), parse)}
+                return {"n": await ask(teacher, Prompt("echo", {"text": "x"}, prompts=PROMPTS), parse)}
 
             return opened.stage("s", ROWS[:1], fn, key=lambda row: row["id"], output="s.jsonl")
 
@@ -555,7 +555,7 @@ def test_a_forecast_is_learned_from_the_first_ten_rows_of_the_input(
         teacher = run.model("scripted", "teacher")
 
         async def fn(row: dict[str, Any]) -> dict[str, Any]:
-            prompt = Prompt("echo", {"text": row["text"]}, folder=PROMPTS)
+            prompt = Prompt("echo", {"text": row["text"]}, prompts=PROMPTS)
             return {"n": (await teacher.complete(prompt)).text}
 
         run.stage("s", ROWS, fn, key=lambda row: row["id"], output="s.jsonl", concurrency=4)

@@ -34,7 +34,7 @@ class EpisodeResult:
 
 
 def assistant_opening(
-    tool: Tool, instruction: str, builtins: list[str] | None = None, folder: PromptFolder | None = None
+    tool: Tool, instruction: str, builtins: list[str] | None = None, prompts: PromptFolder | None = None
 ) -> Prompt:
     """The teacher's prompt as assistant agent. A built-in tool that is switched off is not named."""
     return Prompt(
@@ -48,7 +48,7 @@ def assistant_opening(
                 for f in builtin_functions(builtins, tool)
             ],
         },
-        folder=folder,
+        prompts=prompts,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolalpaca.agents.builtin_tools import BUILTINS, builtin_functions, check_builtin, now
-from toolalpaca.agents.executors.calls import Call, Exchange, Executor
+from toolalpaca.agents.executors.calls import Exchange, Executor, ToolCall
 from toolalpaca.agents.user import UserAgent, ask_text
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
@@ -58,13 +58,13 @@ class Environment:
         builtins: list[str] | None = None,
         max_observation: int = MAX_OBSERVATION,
         seed: int = 0,
-        folder: PromptFolder | None = None,
+        prompts: PromptFolder | None = None,
     ):
         self.tool, self.executor, self.user_model = tool, executor, user_model
-        self.key, self.scenario, self.seed, self.folder = key, scenario, seed, folder
+        self.key, self.scenario, self.seed, self.prompts = key, scenario, seed, prompts
         self.builtins = [f.name for f in builtin_functions(builtins, tool)]
         self.max_observation = max_observation
-        self.user = UserAgent(user_model, instruction, tool.documentation, folder)
+        self.user = UserAgent(user_model, instruction, tool.documentation, prompts)
         self.exchanges: list[Exchange] = []
         self.cut: str | None = None  # the latest response that was too long, whole
 
@@ -97,7 +97,9 @@ class Environment:
             request = build_request(self.tool.openapi, function, arguments)
         except InvalidCall as error:
             return self._refuse("invalid_arguments", str(error))
-        call = Call(self.tool, function, arguments, request, self.key, self.scenario, list(self.exchanges))
+        call = ToolCall(
+            self.tool, function, arguments, request, self.key, self.scenario, list(self.exchanges)
+        )
         response = await self.executor.execute(call)
         self.exchanges.append(Exchange(request, response.status, response.body))
         return Observation(
@@ -115,7 +117,7 @@ class Environment:
             return Observation(now(self.seed, self.key).strftime("%Y-%m-%dT%H:%M:%SZ, %A"))
         if self.cut is None:
             return self._refuse("invalid_arguments", "no response has been cut; every one was shown in full")
-        prompt = Prompt("retrieval", {"question": given, "text": self.cut}, folder=self.folder)
+        prompt = Prompt("retrieval", {"question": given, "text": self.cut}, prompts=self.prompts)
         found = await ask_text(self.user_model, prompt, "retrieval_reply")
         return Observation(found[: self.max_observation])
 

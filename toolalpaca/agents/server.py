@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from toolalpaca.agents.executors.calls import Call, Exchange, Executor
+from toolalpaca.agents.executors.calls import Exchange, Executor, ToolCall
 from toolalpaca.files import dumps
 from toolalpaca.offline.conforming import conforming, error_body
 from toolalpaca.offline.fields import rng_of
@@ -103,7 +103,7 @@ class ToolServer:
 
     async def _call(self, tool: Tool, match: Match, instance: str) -> web.Response:
         exchanges = self._exchanges(f"{tool.tool_id}/{instance}") if instance else []
-        call = Call(
+        call = ToolCall(
             tool, match.operation.name, match.arguments, match.request, instance, exchanges=list(exchanges)
         )
         try:

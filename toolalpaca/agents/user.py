@@ -12,13 +12,13 @@ class UserAgent:
     """The simulated user: answers questions in keeping with the instruction and its earlier replies."""
 
     def __init__(
-        self, model: ChatModel, instruction: str, documentation: str, folder: PromptFolder | None = None
+        self, model: ChatModel, instruction: str, documentation: str, prompts: PromptFolder | None = None
     ):
-        self.model, self.instruction, self.documentation, self.folder = (
+        self.model, self.instruction, self.documentation, self.prompts = (
             model,
             instruction,
             documentation,
-            folder,
+            prompts,
         )
         self.exchanges: list[dict[str, str]] = []
 
@@ -34,7 +34,7 @@ class UserAgent:
             "exchanges": list(self.exchanges),
             "question": question,
         }
-        answer = await ask_text(self.model, Prompt("user", variables, folder=self.folder), "user_reply")
+        answer = await ask_text(self.model, Prompt("user", variables, prompts=self.prompts), "user_reply")
         self.exchanges.append({"question": question, "answer": answer})
         return answer
 

@@ -34,7 +34,7 @@ from toolalpaca.files import atomic_write, dumps, read_jsonl
 from toolalpaca.models.react import STYLES
 from toolalpaca.schema import CURRENT_TIME, GET_DETAILS, RETRIEVE, Instance, Outcome, Scenario, Step, from_row
 
-MAX_STEPS = 5  # section 4.1
+MOST_STEPS_KEPT = 5  # section 4.1
 
 BUILTIN_LABELS = {GET_DETAILS: "asked_user", CURRENT_TIME: "checked_time", RETRIEVE: "read_cut_output"}
 STATUS_LABELS = {
@@ -125,7 +125,7 @@ REASONS: dict[str, Callable[[Instance, set[str]], bool]] = {
     "labels_in_answer": lambda i, _: bool(
         _LABEL_LINE.search(i.final_output) or _LABEL_LINE.search(i.final_thought)
     ),
-    "too_many_steps": lambda i, _: len(i.steps) > MAX_STEPS,
+    "too_many_steps": lambda i, _: len(i.steps) > MOST_STEPS_KEPT,
     # An answer of the tool, or the final one, is an image, audio, video or binary data.
     "non_textual": _is_non_textual,
     # No call of an API function reached the tool; answering without one is right in this scenario alone.

@@ -17,7 +17,7 @@ from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import INSTRUCTION_TRIES
 from toolalpaca.schema import Instruction, ReplyError, RowFailure, Scenario, Tool, ToolAlpacaError, to_row
 
-STYLES = ("short", "story")
+LENGTHS = ("short", "story")
 DEFAULT_SCENARIOS = (
     "ordinary=0.80,missing_information=0.05,no_suitable_tool=0.03,data_not_found=0.03,server_error=0.03,"
     "rate_limit=0.02,rejected_parameter=0.02,long_output=0.02"
@@ -99,7 +99,7 @@ class Instructor:
     per_tool: int = 10
     tries: int = INSTRUCTION_TRIES
     seed: int = 0
-    folder: PromptFolder | None = None
+    prompts: PromptFolder | None = None
 
     async def __call__(self, tool: dict[str, Any]) -> list[dict[str, Any]]:
         """Rows of one tool: kept instructions, and dropped ones with a reason under `filter`.
@@ -145,7 +145,7 @@ class Instructor:
             "scenario": scenario,
             "first": first,
         }
-        return Prompt("instructions", variables, folder=self.folder)
+        return Prompt("instructions", variables, prompts=self.prompts)
 
 
 def plan(tool_id: str, shares: dict[str, float], per_tool: int, seed: int) -> list[tuple[str, str, int]]:
@@ -158,7 +158,7 @@ def plan(tool_id: str, shares: dict[str, float], per_tool: int, seed: int) -> li
     common = max(shares, key=lambda name: (shares[name], name == Scenario.ORDINARY))
     others = {name: share for name, share in shares.items() if name != common and share}
     requests = []
-    for index, style in enumerate(STYLES):
+    for index, style in enumerate(LENGTHS):
         count = per_tool // 2 + (per_tool % 2 if index == 0 else 0)
         special = sum(rng.random() >= shares[common] for _ in range(count)) if others else 0
         if count - special:

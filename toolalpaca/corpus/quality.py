@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Iterable
 
+from rapidfuzz.distance import LCSseq
+
 NEAR = 0.7  # ROUGE-L F1 above this is a near-duplicate (the threshold of Self-Instruct, Wang et al. 2022)
 
 PLACEHOLDER = re.compile(
@@ -35,17 +37,9 @@ def rouge_l(one: list[str], other: list[str], least: float = 0.0) -> float:
     """ROUGE-L F1 of two token lists (Lin, 2004), between 0 and 1; 0.0 when it cannot reach `least`."""
     if not one or not other:
         return 0.0
-    shared = sum((collections.Counter(one) & collections.Counter(other)).values())
-    if 2 * shared / (len(one) + len(other)) < least:
-        return 0.0
-    row = [0] * (len(other) + 1)
-    for a in one:
-        diagonal = 0
-        for index, b in enumerate(other, 1):
-            above = row[index]
-            row[index] = diagonal + 1 if a == b else max(above, row[index - 1])
-            diagonal = above
-    return 2 * row[-1] / (len(one) + len(other))
+    needed = math.ceil(least * (len(one) + len(other)) / 2 - 1e-9)
+    shared = LCSseq.similarity(one, other, score_cutoff=needed)
+    return 2 * shared / (len(one) + len(other))
 
 
 def near_duplicate(text: str, kept: Iterable[str], threshold: float = NEAR) -> str | None:

@@ -101,11 +101,11 @@ class Simulator:
         max_steps: int = MAX_STEPS,
         max_observation: int = MAX_OBSERVATION,
         seed: int = 0,
-        folder: PromptFolder | None = None,
+        prompts: PromptFolder | None = None,
     ):
         self.toolset, self.assistant, self.user, self.executor = toolset, assistant, user, executor
         self.builtins, self.max_steps, self.max_observation = builtins, max_steps, max_observation
-        self.seed, self.folder = seed, folder
+        self.seed, self.prompts = seed, prompts
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """The instance of one instruction.
@@ -125,9 +125,9 @@ class Simulator:
             builtins=self.builtins,
             max_observation=self.max_observation,
             seed=self.seed,
-            folder=self.folder,
+            prompts=self.prompts,
         )
-        opening = assistant_opening(tool, instruction.instruction, self.builtins, self.folder)
+        opening = assistant_opening(tool, instruction.instruction, self.builtins, self.prompts)
         result = await run_episode(self.assistant, environment, opening, max_steps=self.max_steps)
         if result.failure is not None:
             raise result.failure

@@ -40,7 +40,7 @@ class Toolsmith:
 
     model: ChatModel
     tries: int = TOOL_TRIES
-    folder: PromptFolder | None = None
+    prompts: PromptFolder | None = None
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """The tool of one row `{"api": {...}, "variant": n}` as a row.
@@ -61,7 +61,7 @@ class Toolsmith:
                 "description": api.description,
                 "introduction": introduction,
             },
-            folder=self.folder,
+            prompts=self.prompts,
         )
         functions = await ask(self.model, prompt, parse_functions, self.tries)
         openapi = await self.specification(api, introduction, functions)
@@ -92,7 +92,7 @@ class Toolsmith:
             "description": api.description,
             "link": api.link,
         }
-        prompt = Prompt("introduction", variables, folder=self.folder)
+        prompt = Prompt("introduction", variables, prompts=self.prompts)
         if variant == 1:
             return await ask(self.model, prompt, parse_introduction, self.tries)
         return await ask(Later(self.model, variant), prompt, parse_introduction, self.tries)
@@ -113,7 +113,7 @@ class Toolsmith:
             "introduction": introduction,
             "functions": functions,
         }
-        first = Prompt("openapi", variables, folder=self.folder)
+        first = Prompt("openapi", variables, prompts=self.prompts)
         names = NAME.findall(functions)
         left, fresh, prompt, sample = self.tries, 0, first, 0
         while True:
@@ -135,7 +135,7 @@ class Toolsmith:
                 if prompt is first:
                     repair = {"name": api.name, "functions": functions}
                     repair |= {"spec": completion.text, "error": error.detail}
-                    prompt, sample = Prompt("openapi_repair", repair, folder=self.folder), 0
+                    prompt, sample = Prompt("openapi_repair", repair, prompts=self.prompts), 0
                 else:
                     fresh += 1
                     prompt, sample = first, fresh

@@ -67,9 +67,9 @@ def build(
         if not (run / name).is_file() and not (name == "instances.jsonl" and has_own_tasks(run)):
             raise ToolAlpacaError(f"{run / name} does not exist; generate/{script} writes it")
     out = run / "dataset"
-    print_of_inputs = fingerprint(run, options)
+    inputs_hash = fingerprint(run, options)
     record = _record(out)
-    if record.get("fingerprint") == print_of_inputs and _intact(out, record) and _tasks_stand(run, record):
+    if record.get("fingerprint") == inputs_hash and _intact(out, record) and _tasks_stand(run, record):
         return out, {**record, "fresh": False}
     if out.exists() and not record and any(out.iterdir()):
         raise ToolAlpacaError(f"{out} was not built by this script; move it away first")
@@ -83,7 +83,7 @@ def build(
     scratch = Path(tempfile.mkdtemp(prefix=".dataset-", dir=run))
     try:
         record = _fill(run, scratch, plan, options, workers=workers, say=say)
-        record["fingerprint"] = print_of_inputs
+        record["fingerprint"] = inputs_hash
         (scratch / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         if not plan.imported:
             write_jsonl(run / "tasks.jsonl", (to_row(task) for task in plan.tasks))

@@ -5,23 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from toolalpaca.corpus.quality import rouge_l, tokens
 from toolalpaca.original.reading import LISTS, as_object, instructions_of
 from toolalpaca.original.tools import text_of
 from toolalpaca.schema import ToolAlpacaError
 
 N = 8  # words of a window, as in the GPT-3 and open-r1 decontaminations
 NEAR = 0.8  # ROUGE-L F1 from which two instructions say the same
-WORD = re.compile(r"\w+")
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words and numbers, punctuation left out."""
-    return WORD.findall(text.lower())
 
 
 def windows(tokens: list[str]) -> set[tuple[str, ...]]:
@@ -31,19 +25,7 @@ def windows(tokens: list[str]) -> set[tuple[str, ...]]:
 
 def near_duplicate(a: list[str], b: list[str], threshold: float = NEAR) -> bool:
     """Whether ROUGE-L F1 (Lin, 2004) of two word lists reaches the threshold."""
-    total = len(a) + len(b)
-    if not total or 2 * min(len(a), len(b)) / total < threshold:
-        return False
-    if 2 * sum((Counter(a) & Counter(b)).values()) / total < threshold:
-        return False
-    row = [0] * (len(b) + 1)
-    for word in a:
-        diagonal = 0
-        for j, other in enumerate(b, 1):
-            above = row[j]
-            row[j] = diagonal + 1 if word == other else max(above, row[j - 1])
-            diagonal = above
-    return 2 * row[-1] / total >= threshold
+    return rouge_l(a, b, threshold) >= threshold
 
 
 class Decontaminator:
@@ -67,13 +49,13 @@ class Decontaminator:
 
     def hold(self, instruction: str) -> None:
         """Keep this instruction out of training."""
-        tokens = words(instruction)
-        held = windows(tokens)
+        own_words = tokens(instruction)
+        held = windows(own_words)
         for window in held:
             self._windows.setdefault(window, []).append(len(self._texts))
-        for word in set(tokens):
+        for word in set(own_words):
             self._where.setdefault(word, []).append(len(self._texts))
-        self._texts.append(tokens)
+        self._texts.append(own_words)
         self._sizes.append(len(held))
         self.instructions += 1
 
@@ -90,8 +72,8 @@ class Decontaminator:
 
     def reason(self, instruction: str) -> str:
         """`shared_8grams`, `near_duplicate`, or nothing when the instruction may be trained on."""
-        tokens = words(instruction)
-        own = windows(tokens)
+        own_words = tokens(instruction)
+        own = windows(own_words)
         shared = [self._windows[window] for window in own if window in self._windows]
         if len(shared) > self.max_overlap * len(own):
             return "shared_8grams"
@@ -99,10 +81,10 @@ class Decontaminator:
             if count > self.max_overlap * self._sizes[number]:
                 return "shared_8grams"
         # F1 >= t needs at least t/(2-t) of these words in common, so one of the rarest others must be
-        needed = math.ceil(NEAR * len(tokens) / (2 - NEAR) - 1e-9)  # 0.8 * 3 / 1.2 is a little over 2
-        rare = sorted(tokens, key=lambda w: len(self._where.get(w, ())))[: len(tokens) - needed + 1]
+        needed = math.ceil(NEAR * len(own_words) / (2 - NEAR) - 1e-9)  # 0.8 * 3 / 1.2 is a little over 2
+        rare = sorted(own_words, key=lambda w: len(self._where.get(w, ())))[: len(own_words) - needed + 1]
         close = {number for word in rare for number in self._where.get(word, ())}
-        if any(near_duplicate(tokens, self._texts[number]) for number in close):
+        if any(near_duplicate(own_words, self._texts[number]) for number in close):
             return "near_duplicate"
         return ""
 

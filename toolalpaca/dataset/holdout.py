@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.dataset.decontaminate import Decontaminator, near_duplicate, words
+from toolalpaca.corpus.quality import tokens
+from toolalpaca.dataset.decontaminate import Decontaminator, near_duplicate
 from toolalpaca.dataset.tasks import to_task
 from toolalpaca.files import read_records
 from toolalpaca.original.reading import has_own_tasks
@@ -203,7 +204,7 @@ def _tasks(run: Path, chosen: list[str], per_tool: int, seed: int, plan: Plan) -
         for task in sorted(candidates[tool_id], key=lambda t: rank(seed, t.task_id)):
             if len(kept) == per_tool:
                 break
-            if any(near_duplicate(words(task.instruction), words(other.instruction)) for other in kept):
+            if any(near_duplicate(tokens(task.instruction), tokens(other.instruction)) for other in kept):
                 plan.reasons["near_duplicate"] = plan.reasons.get("near_duplicate", 0) + 1
             else:
                 kept.append(task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from toolalpaca.agents.assistant import MAX_STEPS, run_episode
@@ -13,7 +13,6 @@ from toolalpaca.dataset.training_rows import student_functions
 from toolalpaca.models import native, react
 from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Prompt, PromptFolder
-from toolalpaca.runs.ledger import Ledger
 from toolalpaca.schema import Episode, Outcome, Task, Tool, from_row, to_row
 
 TOO_LONG = re.compile(r"prompt_too_long|context.length|maximum context", re.IGNORECASE)
@@ -61,12 +60,12 @@ class Attempts:
         max_steps: int = MAX_STEPS,
         max_observation: int = MAX_OBSERVATION,
         seed: int = 0,
-        folder: PromptFolder | None = None,
+        prompts: PromptFolder | None = None,
     ):
         self.tools, self.student, self.user, self.executor = tools, student, user, executor
         self.style, self.detail, self.builtins = style, detail, builtins
         self.max_steps, self.max_observation = max_steps, max_observation
-        self.seed, self.folder = seed, folder
+        self.seed, self.prompts = seed, prompts
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """The episode of one task and sample.
@@ -86,17 +85,17 @@ class Attempts:
             builtins=self.builtins,
             max_observation=self.max_observation,
             seed=self.seed,
-            folder=self.folder,
+            prompts=self.prompts,
         )
         functions = student_functions(tool, self.builtins)
         student: ChatModel = Sampled(self.student, sample)
         if self.style == TOOLS_STYLE:
             student = native.NativeAssistant(student, functions)
-            opening = native.opening(functions, task.instruction, self.folder)
+            opening = native.opening(functions, task.instruction, self.prompts)
             style = react.STYLES["react"]
         else:
             style = react.STYLES[self.style]
-            opening = react.opening(functions, task.instruction, style, self.detail, self.folder)
+            opening = react.opening(functions, task.instruction, style, self.detail, self.prompts)
         result = await run_episode(student, environment, opening, style=style, max_steps=self.max_steps)
         if result.failure is not None:
             if not (result.steps and TOO_LONG.search(str(result.failure))):
@@ -121,6 +120,25 @@ class Attempts:
             )
         )
 
+    def failed(self, row: dict[str, Any], reason: str) -> dict[str, Any]:
+        """The episode of a row whose endpoint failed: labelled as such, and empty.
+
+        The row stays failed in the ledger, so `--retry_failed` runs it again.
+        """
+        task = from_row(Task, row["task"])
+        return to_row(
+            Episode(
+                task_id=task.task_id,
+                tool_id=task.tool_id,
+                instruction=task.instruction,
+                model=self.student.name,
+                style=self.style,
+                sample=row["sample"],
+                outcome=str(Outcome.MODEL_FAILED),
+                detail=reason,
+            )
+        )
+
 
 def attempt_rows(tasks: list[Task], samples: int) -> list[dict[str, Any]]:
     """One row per task and sample: {"id", "task", "sample"}."""
@@ -131,44 +149,7 @@ def attempt_rows(tasks: list[Task], samples: int) -> list[dict[str, Any]]:
     ]
 
 
-def with_failures(
-    episodes: Iterator[dict[str, Any]], rows: list[dict[str, Any]], ledger: Ledger, model: str, style: str
-) -> list[dict[str, Any]]:
-    """All episodes in task order; one whose endpoint failed is there too, labelled as such and empty.
-
-    Such a row stays failed in the ledger, so `--retry_failed` runs it again.
-    """
-    done = {f"{e['task_id']}#{e['sample']}": e for e in episodes if e["outcome"] != Outcome.MODEL_FAILED}
-    failed = {
-        key: f"{reason}: {detail}".rstrip(": ")
-        for key, reason, detail in ledger.query(
-            "SELECT key, reason, detail FROM rows WHERE stage=? AND state='failed'", STAGE
-        )
-    }
-    found = []
-    for row in rows:
-        if row["id"] in done:
-            found.append(done[row["id"]])
-        elif row["id"] in failed:
-            task = from_row(Task, row["task"])
-            found.append(
-                to_row(
-                    Episode(
-                        task_id=task.task_id,
-                        tool_id=task.tool_id,
-                        instruction=task.instruction,
-                        model=model,
-                        style=style,
-                        sample=row["sample"],
-                        outcome=str(Outcome.MODEL_FAILED),
-                        detail=failed[row["id"]],
-                    )
-                )
-            )
-    return found
-
-
-def outcome_counts(episodes: list[dict[str, Any]]) -> dict[str, int]:
+def outcome_counts(episodes: Iterable[dict[str, Any]]) -> dict[str, int]:
     """How many episodes ended in each outcome, most frequent first."""
     counts: dict[str, int] = {}
     for episode in episodes:

@@ -11,23 +11,19 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-Z95 = 1.959963984540054
 
-
-def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
+def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The Wilson score interval of `successes` in `n`, as two fractions of one; (0, 1) when n is 0.
 
     Source: Wilson, 1927, "Probable inference, the law of succession, and statistical inference".
     """
+    from scipy.stats import binomtest
+
     if n == 0:
         return 0.0, 1.0
-    rate = successes / n
-    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    margin = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    low, high = binomtest(successes, n).proportion_ci(confidence, method="wilson")
     # Exact at the ends, where rounding would otherwise leave 1e-17 instead of 0.
-    low = 0.0 if successes == 0 else max(0.0, centre - margin)
-    high = 1.0 if successes == n else min(1.0, centre + margin)
-    return low, high
+    return (0.0 if successes == 0 else float(low)), (1.0 if successes == n else float(high))
 
 
 @dataclass(frozen=True)
@@ -95,11 +91,10 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     Source: McNemar, 1947; exact form: a binomial test of the discordant pairs at one half.
     """
-    n, k = only_first + only_second, min(only_first, only_second)
-    if n == 0:
-        return 1.0
-    tail = sum(math.comb(n, i) for i in range(k + 1))
-    return min(1.0, 2 * tail / 2**n)
+    from scipy.stats import binomtest
+
+    n = only_first + only_second
+    return float(binomtest(only_first, n).pvalue) if n else 1.0
 
 
 def pass_hat_k(samples: Sequence[Sequence[bool]], k: int) -> float | None:

@@ -90,8 +90,8 @@ class Judge:
     with what was unreadable in them, and `judge`, the model with its parameters.
     """
 
-    def __init__(self, model: ChatModel, folder: PromptFolder | None = None):
-        self.model, self.folder = model, folder
+    def __init__(self, model: ChatModel, prompts: PromptFolder | None = None):
+        self.model, self.prompts = model, prompts
         self.identity = model.identity
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class Judge:
             RowFailure: the judge's endpoint failed; the row can be run again.
         """
         task, episode = from_row(Task, row["task"]), from_row(Episode, row["episode"])
-        prompt = judge_prompt(task, episode, from_row(Tool, row["tool"]), self.folder)
+        prompt = judge_prompt(task, episode, from_row(Tool, row["tool"]), self.prompts)
         votes = []
         for sample in range(row["votes"]):
             reply = (await self.model.complete(prompt, sample=sample)).text
@@ -115,7 +115,7 @@ class Judge:
         return {**named, **judged, "votes": votes, "unscored": unscored, "judge": self.identity}
 
 
-def judge_prompt(task: Task, episode: Episode, tool: Tool, folder: PromptFolder | None = None) -> Prompt:
+def judge_prompt(task: Task, episode: Episode, tool: Tool, prompts: PromptFolder | None = None) -> Prompt:
     """The rubric with one episode; long texts are cut, which the text says."""
     steps = [{k: _cut(getattr(s, k)) for k in ("function", "input", "response")} for s in episode.steps]
     variables = {
@@ -125,7 +125,7 @@ def judge_prompt(task: Task, episode: Episode, tool: Tool, folder: PromptFolder 
         "steps": steps,
         "answer": _cut(episode.final_output),
     }
-    return Prompt("judge", variables, folder=folder)
+    return Prompt("judge", variables, prompts=prompts)
 
 
 def judgeable(episode: Episode) -> bool:

@@ -26,10 +26,10 @@ PROMPT = "student_tools"
 NATIVE_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def opening(functions: list[Function], instruction: str, folder: PromptFolder | None = None) -> Prompt:
+def opening(functions: list[Function], instruction: str, prompts: PromptFolder | None = None) -> Prompt:
     """The conversation's start for a model with native function calling; `tools` carries the definitions."""
     tools = [function_schema(function) for function in functions]
-    return Prompt(PROMPT, {"instruction": instruction}, folder=folder, tools=tools)
+    return Prompt(PROMPT, {"instruction": instruction}, prompts=prompts, tools=tools)
 
 
 def native_name(name: str) -> str:

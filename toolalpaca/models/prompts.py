@@ -84,7 +84,7 @@ class Prompt:
         name: the template's file name without `.jinja`.
         variables: every variable of the template, and no other.
         history: messages that follow the rendered ones (an agent's own turns so far).
-        folder: where templates come from; the packaged ones by default.
+        prompts: where templates come from; the packaged ones by default.
         tools: OpenAI-style function definitions, for models that call functions natively.
 
     Raises:
@@ -96,11 +96,11 @@ class Prompt:
         name: str,
         variables: dict[str, Any],
         history: list[Message] | None = None,
-        folder: PromptFolder | None = None,
+        prompts: PromptFolder | None = None,
         tools: list[dict[str, Any]] | None = None,
     ):
         self.name, self.variables, self.history, self.tools = name, variables, history or [], tools
-        self._template, used = (folder or packaged()).template(name)
+        self._template, used = (prompts or packaged()).template(name)
         if used != variables.keys():
             missing, unused = sorted(used - variables.keys()), sorted(variables.keys() - used)
             raise ToolAlpacaError(

@@ -215,7 +215,7 @@ def opening(
     instruction: str,
     style: Style = STYLES["react"],
     detail: str = "full",
-    folder: PromptFolder | None = None,
+    prompts: PromptFolder | None = None,
 ) -> Prompt:
     """The conversation's first messages: what the student is told, and what the user asks.
 
@@ -231,7 +231,7 @@ def opening(
             "instruction": instruction,
             "detail": detail,
         },
-        folder=folder,
+        prompts=prompts,
     )
 
 

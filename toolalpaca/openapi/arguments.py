@@ -30,7 +30,7 @@ _EXAMPLES = {
 }  # fmt: skip
 
 
-class Mismatch(Exception):
+class WrongValue(Exception):
     """A value does not fit its schema. `kind` is a slug, `where` the place inside the value."""
 
     def __init__(self, kind: str, where: str, expected: str, got: Any):
@@ -126,14 +126,14 @@ def check(value: Any, schema: Json) -> Any:
     """The coerced value.
 
     Raises:
-        Mismatch: the first mistake, the outermost first.
+        WrongValue: the first mistake, the outermost first.
     """
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
-        raise Mismatch("bad_format", "", "text in Unicode without lone surrogates", value) from None
+        raise WrongValue("bad_format", "", "text in Unicode without lone surrogates", value) from None
     except (ValueError, TypeError):
-        raise Mismatch("wrong_type", "", "a JSON value, in which every number is finite", value) from None
+        raise WrongValue("wrong_type", "", "a JSON value, in which every number is finite", value) from None
     value = coerce(value, schema)
     validator = _validator_of(dumps(schema))
     if not validator.is_valid(value):
@@ -177,7 +177,7 @@ def _validator_of(schema: str) -> Any:
     return _Validator(json.loads(schema), format_checker=checker)
 
 
-def mismatch(error: Any) -> Mismatch:
+def mismatch(error: Any) -> WrongValue:
     """A jsonschema error in our words."""
     if error.validator in ("allOf", "$ref") and error.context:
         return mismatch(error.context[0])
@@ -188,7 +188,7 @@ def mismatch(error: Any) -> Mismatch:
         if deeper and (len(groups) == 1 or len({e.schema_path[0] for e in deeper}) == 1):
             return mismatch(deeper[0])
     kind, expected = _expected(error)
-    return Mismatch(kind, place(error.absolute_path), expected, error.instance)
+    return WrongValue(kind, place(error.absolute_path), expected, error.instance)
 
 
 def _expected(error: Any) -> tuple[str, str]:  # noqa: PLR0912 (one line per keyword)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from toolalpaca.openapi.arguments import Mismatch, check, complaints
+from toolalpaca.openapi.arguments import WrongValue, check, complaints
 from toolalpaca.openapi.decoding import Reading, raw_query, read_body, read_cookies, read_parameter
 from toolalpaca.openapi.documentation import describe, parameters_of
 from toolalpaca.openapi.encoding import InvalidCall, encode_body, path_template, serialise_parameters
@@ -169,7 +169,7 @@ def _parameters(operation: Operation, reading: Reading) -> Json:
             if value is not None:
                 arguments.setdefault(name, check(value[0], parameter["schema"]))
                 continue
-        except Mismatch as error:
+        except WrongValue as error:
             inside = f" at {error.where}" if error.where else ""
             reading.errors.append(f"{location} parameter {name!r}{inside}: {error}")
             continue

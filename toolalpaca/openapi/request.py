@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolalpaca.openapi.arguments import Mismatch, check, complaints, show
+from toolalpaca.openapi.arguments import WrongValue, check, complaints, show
 from toolalpaca.openapi.documentation import body_parameters, describe, parameters_of
 from toolalpaca.openapi.encoding import InvalidCall, encode_body, is_form, serialise_parameters
 from toolalpaca.openapi.jsonschemas import Json, object_view
@@ -159,7 +159,7 @@ def _additional(operation: Operation) -> Any:
 def _checked(name: str, value: Any, schema: Json) -> Any:
     try:
         return check(value, schema)
-    except Mismatch as error:
+    except WrongValue as error:
         inner = error.where
         full = name if not inner else name + (inner if inner.startswith("[") else f".{inner}")
         hint = "; leave the parameter out instead" if value is None else ""

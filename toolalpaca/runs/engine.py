@@ -42,10 +42,11 @@ class Work:
         meter: Meter,
         models: list[Recorded],
         retry_failed: bool,
+        failed: Callable[[Row, str], Row] | None,
     ):
         self.rows, self.fn, self.name = rows, fn, rows.stage
         self.ledger, self.meter, self.models, self.retry_failed = ledger, meter, models, retry_failed
-        self.concurrency = concurrency
+        self.concurrency, self.failed = concurrency, failed
         self.summary = Summary(self.name, output=output)
         gates = {id(m.gate): m.gate for m in models if m.gate}
         self.gates: list[Gate] = list(gates.values())
@@ -80,7 +81,7 @@ class Work:
                     f"{summary.pending} of {summary.total} rows of stage {self.name} are pending, and "
                     f"{output} is as it was: run the same command again, without --retry_failed, to go on"
                 )
-            self.rows.export(output)
+            self.rows.export(output, self.failed)
         print(summary.line(time.monotonic() - start), flush=True)
         return summary
 

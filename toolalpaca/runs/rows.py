@@ -94,12 +94,18 @@ class StageRows:
             self.ledger.put(sql.REOPEN, self.stage, self.number, reason)
         self.ledger.flush()
 
-    def export(self, output: Path) -> None:
-        """Write the results of the rows that succeeded, in input order."""
+    def export(self, output: Path, failed: Callable[[Row, str], Row] | None = None) -> None:
+        """Write the results of the rows in input order.
+
+        A row that failed leaves nothing, or what `failed(row, reason)` makes of it.
+        """
         results = self.ledger.iterate(sql.RESULTS, self.stage, self.number)
         with atomic_write(output) as stream:
-            for (lines,) in results:
-                stream.write(lines)
+            for row, (lines, state, reason, detail) in zip(self._rows(), results, strict=True):
+                if state == "succeeded":
+                    stream.write(lines)
+                elif failed:
+                    stream.write(dumps(failed(row, f"{reason}: {detail}".rstrip(": "))) + "\n")
         self.ledger.set_meta(f"export:{self.stage}", _stamp(output))
 
     def is_exported(self, output: Path) -> bool:

@@ -170,12 +170,14 @@ class Run:
         key: Callable[[Row], str],
         output: str,
         concurrency: int | str = 64,
+        failed: Callable[[Row, str], Row] | None = None,
     ) -> Summary:
         """Apply `fn` to each row; write the results, in input order, to `output` in the run folder.
 
         `fn` returns one row or a list of rows, and raises RowFailure when the row cannot be done. Rows
         that are done are not done again; one whose content changed is. `concurrency` is the number of
-        rows in work at once, or "auto" to find what the endpoint allows.
+        rows in work at once, or "auto" to find what the endpoint allows. `failed` makes the output's row of one that
+        failed and of the reason; without it there is none.
 
         Raises:
             ToolAlpacaError: two rows of one key, the endpoint refuses every call, the disk is full.
@@ -200,6 +202,7 @@ class Run:
             meter=self.meter,
             models=self.recorded,
             retry_failed=self.retry_failed,
+            failed=failed,
         )
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         try:

@@ -109,4 +109,4 @@ REASONS = """
 SELECT reason, count(*) FROM rows WHERE stage=? AND pass=? AND state='failed'
 GROUP BY reason ORDER BY count(*) DESC, reason"""
 STATES = "SELECT seq, state FROM rows WHERE stage=? AND pass=? AND seq >= ? AND seq < ?"
-RESULTS = "SELECT result FROM rows WHERE stage=? AND pass=? AND state='succeeded' ORDER BY seq"
+RESULTS = "SELECT result, state, reason, detail FROM rows WHERE stage=? AND pass=? ORDER BY seq"

@@ -34,7 +34,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Call:
+class ToolCall:
     """A checked call on its way to a tool, with what the same instance exchanged before it.
 
     `instance` is the instance's or task's id: the seeded executors draw from it.
@@ -62,7 +62,7 @@ class Executor(Protocol):
 
     name: str
 
-    async def execute(self, call: Call) -> Response: ...
+    async def execute(self, call: ToolCall) -> Response: ...
 
 
 def parse_response(text: str) -> Response:
@@ -91,7 +91,7 @@ def parse_response(text: str) -> Response:
     return Response(status, value)
 
 
-def require_fit(call: Call, response: Response) -> None:
+def require_fit(call: ToolCall, response: Response) -> None:
     """Hold a response against the specification; what `check_response` says of it goes back to the model.
 
     Raises:

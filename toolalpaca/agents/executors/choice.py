@@ -52,7 +52,7 @@ def add_executor_arguments(arguments: argparse.ArgumentParser) -> None:
 
 
 def make_executor(
-    args: argparse.Namespace, model: ChatModel | None, folder: PromptFolder | None = None
+    args: argparse.Namespace, model: ChatModel | None, prompts: PromptFolder | None = None
 ) -> Executor:
     """The executor that `add_executor_arguments` describes. `model` plays the llm executor.
 
@@ -64,7 +64,7 @@ def make_executor(
         if kind == "llm":
             if model is None:
                 raise ToolAlpacaError("the llm executor needs a model")
-            return LlmExecutor(model, resample_errors=args.resample_errors, folder=folder)
+            return LlmExecutor(model, resample_errors=args.resample_errors, prompts=prompts)
         if kind == "schema":
             return SchemaExecutor(args.seed)
         from toolalpaca.agents.executors.real import RealExecutor, parse_credentials

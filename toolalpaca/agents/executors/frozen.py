@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.agents.executors.calls import Call, Executor, Response
+from toolalpaca.agents.executors.calls import Executor, Response, ToolCall
 from toolalpaca.files import dumps, read_jsonl
 from toolalpaca.schema import ToolAlpacaError
 
@@ -50,7 +50,7 @@ class FrozenExecutor:
                         f"{self.path}, record {number} is no recorded answer: {error}"
                     ) from None
 
-    async def execute(self, call: Call) -> Response:
+    async def execute(self, call: ToolCall) -> Response:
         """The recorded answer, the fallback's, or 503."""
         request = call.request.to_row()
         key = request_key(call.tool.tool_id, request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolalpaca.agents.executors.calls import Call, Response, parse_response, require_fit
+from toolalpaca.agents.executors.calls import Response, ToolCall, parse_response, require_fit
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import EXECUTOR_TRIES
@@ -23,12 +23,12 @@ class LlmExecutor:
         *,
         resample_errors: int = 0,
         tries: int = EXECUTOR_TRIES,
-        folder: PromptFolder | None = None,
+        prompts: PromptFolder | None = None,
     ):
         self.name = model.name
-        self.model, self.resample_errors, self.tries, self.folder = model, resample_errors, tries, folder
+        self.model, self.resample_errors, self.tries, self.prompts = model, resample_errors, tries, prompts
 
-    async def execute(self, call: Call) -> Response:
+    async def execute(self, call: ToolCall) -> Response:
         """The model's answer to `call`.
 
         Raises:
@@ -50,7 +50,7 @@ class LlmExecutor:
                     "scenario": str(call.scenario),
                     "feedback": feedback,
                 },
-                folder=self.folder,
+                prompts=self.prompts,
             )
             completion = await self.model.complete(prompt, sample=sample)
             try:

@@ -22,7 +22,7 @@ from toolalpaca.agents.executors.addresses import (
     literal,
     system_lookup,
 )
-from toolalpaca.agents.executors.calls import Call, Response
+from toolalpaca.agents.executors.calls import Response, ToolCall
 from toolalpaca.openapi.documentation import body_parameters
 from toolalpaca.openapi.encoding import InvalidCall
 from toolalpaca.openapi.request import build_request
@@ -84,7 +84,7 @@ class RealExecutor:
                 raise ToolAlpacaError(f"--credential {name}={variable}: the environment has no {variable}")
             self.secrets[name] = os.environ[variable]
 
-    async def execute(self, call: Call) -> Response:
+    async def execute(self, call: ToolCall) -> Response:
         """The API's answer.
 
         Raises:
@@ -103,7 +103,7 @@ class RealExecutor:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ReplyError("real_request", self._redact(f"{type(error).__name__}: {error}")) from None
 
-    def _outgoing(self, spec: Spec, call: Call) -> _Outgoing:
+    def _outgoing(self, spec: Spec, call: ToolCall) -> _Outgoing:
         operation = spec.operations[call.function]
         own = {p["name"] for p in operation.parameters} | _body_names(operation)
         known = {name: secret for name, secret in self.secrets.items() if name in own}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolalpaca.agents.executors.calls import Call, Response
+from toolalpaca.agents.executors.calls import Response, ToolCall
 
 
 class SchemaExecutor:
@@ -11,7 +11,7 @@ class SchemaExecutor:
     def __init__(self, seed: int = 0):
         self.name, self.seed = "schema", seed
 
-    async def execute(self, call: Call) -> Response:
+    async def execute(self, call: ToolCall) -> Response:
         """A response that obeys the specification and agrees with the instance's earlier ones."""
         from toolalpaca.offline.respond import schema_response  # the teacher imports Faker
 
