@@ -4,7 +4,8 @@
 
 `--apis` is the public-apis README or JSON, JSONL with `name` and `description`, or a folder of OpenAPI
 files, which keep their own specifications. Writes RUN/toolset.jsonl, one row per tool. An API whose
-specification stays invalid after `--tries` replies is dropped with its reason, as the summary counts.
+specification stays invalid after `--tries` replies is dropped with its reason, as the summary counts; so is
+an entry or a file of the list that is no API.
 
 `--variants N` makes N tools of each API, each from another draw of the model. The first has the API's
 id, the others `<id>~2` and so on: `tool_id.split("~")[0]` is the API.
@@ -36,6 +37,12 @@ def main() -> int:
         help="N tools in all: a part of a longer list, variants of a shorter one",
     )
     arguments.add_argument(
+        "--functions",
+        type=cli.number(1),
+        metavar="N",
+        help="of a specification with more functions than N, N are picked: whole tags at random by --seed",
+    )
+    arguments.add_argument(
         "--tries",
         type=int,
         default=TOOL_TRIES,
@@ -47,7 +54,12 @@ def main() -> int:
     if min(args.variants, args.tries, args.tools or 1) < 1 or args.tools == 0:
         raise ToolAlpacaError("--variants, --tools and --tries are counts: 1 or more")
 
-    listed = apis.read_apis(args.apis)[: args.limit]
+    listing = apis.read_listing(args.apis)
+    for line in listing.dropped:
+        print(f"dropped: {line}")
+    if listing.dropped:
+        print(f"APIs: {len(listing.apis)} of {len(listing.apis) + len(listing.dropped)} entries can be used")
+    listed = [apis.with_fewer_functions(api, args.functions, args.seed) for api in listing.apis[: args.limit]]
     wanted = args.tools or len(listed) * args.variants
     spread = (
         [listed[place * len(listed) // wanted] for place in range(wanted)] if wanted < len(listed) else listed

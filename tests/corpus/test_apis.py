@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from toolalpaca.corpus.apis import read_apis, slug
+from toolalpaca.corpus.apis import read_apis, read_listing, slug
 from toolalpaca.schema import ToolAlpacaError
 
 ROOT = Path(__file__).parents[2]
@@ -206,6 +206,17 @@ def test_a_folder_of_openapi_files(tmp_path):
     assert (nested.name, nested.category) == ("c", "Travel")
 
 
+def test_a_bad_entry_is_dropped_with_its_place_and_the_others_stay(tmp_path):
+    lines = '{"name": "a", "description": "x"}\n{"name": \n[1]\n{"Description": "y"}\n{"name": "b"}\n'
+    listing = read_listing(write(tmp_path, "a.jsonl", lines))
+    assert [api.name for api in listing.apis] == ["a", "b"]
+    assert [line.split(": ")[0] for line in listing.dropped] == [
+        f"{tmp_path / 'a.jsonl'}, line 2 is not JSON",
+        f"{tmp_path / 'a.jsonl'}, line 3",
+        f"{tmp_path / 'a.jsonl'}, line 4",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
@@ -216,10 +227,11 @@ def test_a_folder_of_openapi_files(tmp_path):
         ("a.json", '{"entries": [1]}', "entry 1: expected an object"),
         ("a.json", '{"entries": [{"Description": "x"}]}', "entry 1: expected `name`"),
         ("a.json", '{"entries": [', "is not JSON"),
-        ("a.jsonl", '{"name": "a"}\n{"name": ', "line 2 is not JSON"),
+        ("a.jsonl", '{"name": ', "line 1 is not JSON"),
         ("a.csv", "name,description\na,b", "no known format"),
         ("a.yaml", "a: [1, 2", "is no OpenAPI file"),
-        ("a.yaml", "swagger: '2.0'\npaths: {}", "Swagger 2.0"),
+        ("a.yaml", "swagger: '2.0'\npaths: {}", "no operation under `paths`"),
+        ("a.yaml", "arazzo: 1.0.0\nworkflows: []", "got arazzo, workflows"),
     ],
 )
 def test_bad_lists_get_one_clear_line(tmp_path, name, text, expected):
@@ -245,8 +257,12 @@ def test_bad_paths_and_bad_files_in_a_folder_are_named(tmp_path):
         "!!python/object:os.system {}",
     ):
         bad = write(tmp_path, "bad.yaml", text)
-        with pytest.raises(ToolAlpacaError, match=re.escape(str(bad))):
-            read_apis(tmp_path)
+        listing = read_listing(tmp_path)
+        assert [api.name for api in listing.apis] == ["Norway"], "one bad file stops no other"
+        assert len(listing.dropped) == 1 and listing.dropped[0].startswith(str(bad))
+    (tmp_path / "good.yaml").unlink()
+    with pytest.raises(ToolAlpacaError, match=re.escape(str(bad))):
+        read_apis(tmp_path)
     binary = tmp_path / "list.md"
     binary.write_bytes(b"\xff\xfa\x00\x81")
     with pytest.raises(ToolAlpacaError, match="UTF-8"):

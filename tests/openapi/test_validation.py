@@ -126,7 +126,7 @@ def parameter(**fields) -> dict:
             '{"openapi": "3.0.0", "info": {"title": "t", "version": "1"}, "paths": {}}',
             "at least one function",
         ),
-        ('{"swagger": "2.0"}', "Swagger 2.0"),
+        ('{"raml": "1.0"}', "swagger: 2.0"),
         ('{"openapi": "4.0"}', "OpenAPI 3.x"),
         ("{", "not JSON"),
         ("[1]", "expected an object"),

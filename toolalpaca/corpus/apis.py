@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-import logging
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from toolalpaca.corpus.api_tables import read_tables
 from toolalpaca.files import dumps
 from toolalpaca.openapi.documents import one_line, parse_document
+from toolalpaca.openapi.selection import select
 from toolalpaca.openapi.spec import Spec
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 
@@ -24,8 +25,8 @@ FORMATS = (
     "JSONL with `name` and `description`, or a folder of OpenAPI files"
 )
 _NONE = {"", "no", "none", "null", "-", "n/a", "false"}
+MANY_FUNCTIONS = 100
 _SUFFIXES = (".json", ".yaml", ".yml")
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,51 @@ class Api:
     openapi: str = ""
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a list holds: its APIs, and a line for each entry that is none."""
+
+    apis: list[Api]
+    dropped: list[str]
+
+
 def read_apis(path: str | Path) -> list[Api]:
-    """The APIs of a list, in its order, each with an id of its own.
+    """The APIs of a list, in its order, each with an id of its own; see `read_listing`."""
+    return read_listing(path).apis
+
+
+def read_listing(path: str | Path) -> Listing:
+    """The APIs of a list, in its order, each with an id of its own. A bad entry or file is dropped and named.
 
     Raises:
-        ToolAlpacaError: the path is missing, in no known format, empty, or a file in it is bad.
+        ToolAlpacaError: the path is missing, in no known format, or nothing in it can be used.
     """
     path = Path(path)
     if not path.exists():
         raise ToolAlpacaError(f"{path} does not exist; expected {FORMATS}")
-    rows = _read_folder(path) if path.is_dir() else _read_file(path)
+    dropped: list[str] = []
+    rows = _read_folder(path, dropped) if path.is_dir() else _read_file(path, dropped)
     apis = _with_ids(rows)
     if not apis:
+        if dropped:
+            more = f" (and {len(dropped) - 1} more)" if len(dropped) > 1 else ""
+            raise ToolAlpacaError(f"{dropped[0]}{more}")
         raise ToolAlpacaError(f"{path} lists no API; expected {FORMATS}")
-    return apis
+    return Listing(apis, dropped)
+
+
+def with_fewer_functions(api: Api, most: int | None, seed: int) -> Api:
+    """The API with a part of its specification, where that has more than `most` functions; says so."""
+    if not api.openapi:
+        return api
+    document, count = select(json.loads(api.openapi), most or MANY_FUNCTIONS, seed)
+    if count <= (most or MANY_FUNCTIONS):
+        return api
+    if most is None:
+        print(f"{api.name}: {count} functions are more than a prompt holds; --functions N picks some of them")
+        return api
+    print(f"{api.name}: {most} of {count} functions, picked by tag with seed {seed}")
+    return dataclasses.replace(api, openapi=dumps(document))
 
 
 def slug(text: str) -> str:
@@ -83,55 +115,65 @@ def _with_ids(rows: Iterable[dict[str, str]]) -> list[Api]:
     return apis
 
 
-def _read_file(path: Path) -> list[dict[str, str]]:
+def _read_file(path: Path, dropped: list[str]) -> list[dict[str, str]]:
     text = _text(path)
     if not text.strip():
         raise ToolAlpacaError(f"{path} is empty; expected {FORMATS}")
     if path.suffix.lower() in (".yaml", ".yml"):
         return [_openapi(path, text, "")]
     if text.lstrip().startswith(("{", "[")):
-        return _read_json(path, text)
-    rows = [row for row in read_tables(text) if _named(path, row)]
+        return _read_json(path, text, dropped)
+    rows = [row for row in read_tables(text) if _named(path, row, dropped)]
     if not rows:
         raise ToolAlpacaError(f"{path} is in no known format; expected {FORMATS}")
     return [_api(**row) for row in rows]
 
 
-def _named(path: Path, row: dict[str, str]) -> bool:
+def _named(path: Path, row: dict[str, str], dropped: list[str]) -> bool:
     if not row["name"]:
         row["name"] = urlsplit(row["link"]).hostname or ""
     if not row["name"] and any(row[key] for key in ("description", "link")):
-        log.warning("%s: a row without a name is left out: %s", path, row["description"][:80])
+        dropped.append(f"{path}: a row without a name: {row['description'][:80]}")
     return bool(row["name"])
 
 
-def _read_json(path: Path, text: str) -> list[dict[str, str]]:
+def _read_json(path: Path, text: str, dropped: list[str]) -> list[dict[str, str]]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return _read_lines(path, text, error)
-    if isinstance(value, dict) and "openapi" in value and "paths" in value:
+        return _read_lines(path, text, error, dropped)
+    if isinstance(value, dict) and ("openapi" in value or "swagger" in value):
         return [_openapi(path, text, "")]
     if isinstance(value, dict) and "entries" not in value and _field(value, "name", "API"):
         value = [value]
     entries = value.get("entries") if isinstance(value, dict) else value
     if not isinstance(entries, list):
         raise ToolAlpacaError(f"{path} is in no known format; expected {FORMATS}")
-    return [_entry(f"{path}, entry {i}", entry) for i, entry in enumerate(entries, 1)]
+    return _good(dropped, ((f"{path}, entry {i}", entry) for i, entry in enumerate(entries, 1)))
 
 
-def _read_lines(path: Path, text: str, whole: Exception) -> list[dict[str, str]]:
-    rows = []
+def _read_lines(path: Path, text: str, whole: Exception, dropped: list[str]) -> list[dict[str, str]]:
+    values: list[tuple[str, Any]] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            values.append((f"{path}, line {number}", json.loads(line)))
         except (ValueError, RecursionError) as error:
-            if path.suffix.lower() == ".jsonl" or rows:
-                raise ToolAlpacaError(f"{path}, line {number} is not JSON: {error}") from None
-            raise ToolAlpacaError(f"{path} is not JSON: {whole}") from None
-        rows.append(_entry(f"{path}, line {number}", value))
+            if path.suffix.lower() != ".jsonl" and not values:
+                raise ToolAlpacaError(f"{path} is not JSON: {whole}") from None
+            dropped.append(f"{path}, line {number} is not JSON: {error}")
+    return _good(dropped, values)
+
+
+def _good(dropped: list[str], values: Iterable[tuple[str, Any]]) -> list[dict[str, str]]:
+    """The entries that are APIs; what is wrong with the others goes to `dropped`."""
+    rows = []
+    for where, value in values:
+        try:
+            rows.append(_entry(where, value))
+        except ToolAlpacaError as error:
+            dropped.append(str(error))
     return rows
 
 
@@ -171,7 +213,7 @@ def _api(name: str, category: str, link: str, description: str, auth: str) -> di
     }
 
 
-def _read_folder(folder: Path) -> list[dict[str, str]]:
+def _read_folder(folder: Path, dropped: list[str]) -> list[dict[str, str]]:
     files = sorted(
         (
             p
@@ -184,7 +226,13 @@ def _read_folder(folder: Path) -> list[dict[str, str]]:
     )
     if not files:
         raise ToolAlpacaError(f"{folder} holds no .json, .yaml or .yml file; expected OpenAPI files")
-    return [_openapi(p, _text(p), p.parent.name if p.parent != folder else "") for p in files]
+    rows = []
+    for p in files:
+        try:
+            rows.append(_openapi(p, _text(p), p.parent.name if p.parent != folder else ""))
+        except ToolAlpacaError as error:
+            dropped.append(str(error))
+    return rows
 
 
 def _openapi(path: Path, text: str, category: str) -> dict[str, str]:

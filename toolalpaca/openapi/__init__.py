@@ -4,6 +4,8 @@ An OpenAPI document as text comes in; operations, functions with their documenta
 requests checked against the specification go out.
 
 documents      texts in JSON or YAML read into values
+selection      a part of a large specification
+swagger        Swagger 2.0 as OpenAPI 3.0
 mending        what published documents get wrong, put right
 spec           documents as operations: references, parameters, schemas
 validation     out of a reply, validated, turned into functions

@@ -81,17 +81,16 @@ def match_request(
 def _operation(spec: Spec, method: str, path: str, query: str) -> tuple[Operation, dict[str, str]]:
     """The operation of a path and verb.
 
-    A path written out wins over one with parameters, for all verbs: where `/songs/count` is known, DELETE
-    of it is no deletion of the song "count" (OpenAPI 3.1.0, section 4.8.8.2).
+    A path written out wins over one with parameters, and of two with as many the one with more literal text,
+    for all verbs: where `/songs/count` is known, DELETE of it is no deletion of the song "count" (OpenAPI
+    3.1.0, section 4.8.8.2).
     """
     found: dict[str, tuple[Operation, dict[str, str]]] = {}
-    ordered = sorted(spec.operations.values(), key=lambda o: (o.path.count("{"), "?" not in o.path))
+    ordered = sorted(spec.operations.values(), key=lambda o: (_openness(o), "?" not in o.path))
     for operation in ordered:
         template, fixed = path_template(operation.path)
         values = _path_values(template, path) if {*fixed} <= {*query.split("&")} else None
-        written_out = not any(
-            known.path.count("{") < operation.path.count("{") for known, _ in found.values()
-        )
+        written_out = not any(_openness(known) < _openness(operation) for known, _ in found.values())
         if values is not None and written_out and operation.method not in found:
             found[operation.method] = (operation, values)
     if not found:
@@ -100,6 +99,12 @@ def _operation(spec: Spec, method: str, path: str, query: str) -> tuple[Operatio
         allow = ", ".join(name.upper() for name in found)
         raise Refusal(405, [f"{method.upper()} is not allowed on {path}; expected {allow}"], None, allow)
     return found[method]
+
+
+def _openness(operation: Operation) -> tuple[int, int]:
+    """How much a path leaves open: parameters, then the less literal text."""
+    path = operation.path.partition("?")[0]
+    return path.count("{"), -len(re.sub(r"{[^{}]*}", "", path))
 
 
 def _path_values(template: str, path: str) -> dict[str, str] | None:

@@ -36,9 +36,9 @@ def mend(document: Json) -> tuple[Json, list[str]]:
     _move(document, warnings)
     _drop_references(document, warnings)
     _cut_endless(document, warnings)
+    _unshare(document)
     names: set[str] = set()
-    for path, raw in document["paths"].items():
-        item = target(document, raw)
+    for path, item in document["paths"].items():
         for method in METHODS:
             if isinstance(item.get(method), dict):
                 where = f"{method.upper()} {path}"
@@ -46,6 +46,14 @@ def mend(document: Json) -> tuple[Json, list[str]]:
                 _path_parameters(document, item, item[method], where, path, warnings)
                 _swagger_habits(document, item, item[method], where, warnings)
     return document, list(dict.fromkeys(warnings))
+
+
+def _unshare(document: Json) -> None:
+    """Give every path an item of its own: two may share one by reference, or add operations beside it."""
+    shared = {path: item for path, item in document["paths"].items() if isinstance(item.get("$ref"), str)}
+    for path, item in shared.items():
+        beside = {key: value for key, value in item.items() if key != "$ref"}
+        document["paths"][path] = copy.deepcopy({**target(document, item), **beside})
 
 
 def _swagger_habits(document: Json, item: Json, node: Json, where: str, warnings: list[str]) -> None:
