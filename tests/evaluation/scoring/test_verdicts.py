@@ -127,7 +127,6 @@ def test_a_right_episode_has_no_findings():
         ({"travelClass": "third"}, False),
         ({"limit": "some"}, False),
         ({"page": 7}, False),
-        ({"colour": "red"}, False),
     ],
 )
 def test_what_the_instruction_fixes_and_what_it_leaves_open(changes, right):
@@ -138,6 +137,14 @@ def test_what_the_instruction_fixes_and_what_it_leaves_open(changes, right):
     if not right:
         assert next(iter(changes)) in verdict.findings[0].reason
         assert verdict.overall is False
+
+
+def test_a_parameter_that_the_tool_does_not_have_counts_where_the_tool_refuses_it():
+    ignored = judge([step("searchTrains", SEARCH | {"colour": "red"}, TRAINS), good()[1]])
+    assert (found(ignored), ignored.procedure) == ({(ErrorType.INPUT_ERROR, 0)}, True)
+    assert "no parameter 'colour'; the tool took no notice" in ignored.findings[0].reason
+    refused = step("searchTrains", SEARCH | {"colour": "red"}, {"error": "unknown parameter colour"}, 400)
+    assert judge([refused, good()[1]]).procedure is False
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,15 @@ def is_public(code: str) -> bool:
     return bool(_names(code.upper())) or code.lower() in LANGUAGES
 
 
+def same_airport(one: str, other: str, description: str) -> bool:
+    """Whether two codes name one airport of the United States where a description speaks of such codes:
+    ICAO's is the FAA's with a K before it (KAVL and AVL), in Alaska and the Pacific with a P."""
+    if not re.search(r"\bairport|\bicao\b|\biata\b|\bfaa\b", description, re.IGNORECASE):
+        return False
+    short, long = sorted((one.strip().upper(), other.strip().upper()), key=len)
+    return bool(re.fullmatch(r"[A-Z]{3}", short)) and long in ("K" + short, "P" + short)
+
+
 def priced_in(pair: str) -> str:
     """What a pair such as XAU/USD or BTCUSD prices in a currency; "" for what is no pair."""
     found = re.fullmatch(r"([A-Z]{3,4})[-/_ ]?([A-Z]{3})", pair.strip())

@@ -6,8 +6,10 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any
 
+from toolalpaca.evaluation.scoring.kinds import is_credential
 from toolalpaca.evaluation.scoring.sources import Sources
 from toolalpaca.evaluation.scoring.values import EMPTY, same
+from toolalpaca.schema import Parameter
 
 ASK = "getDetails"
 # Ours, and the two names of the published project.
@@ -41,7 +43,8 @@ class Known:
 
     `before` are the earlier calls with what was known at each: a value that an earlier call brought up
     does not become known because the tool's answer repeats it. `handed` names the parameters whose values
-    the assistant got beside the instruction: credentials, which the publisher withheld from the gold.
+    the environment gives: credentials that the specification's security names, or that the publisher
+    withheld from the gold.
     """
 
     instruction: Sources
@@ -59,6 +62,10 @@ class Known:
                 if any(same(value, used) for used in scalars(call.arguments)):
                     return known.responses.hold(value)
         return self.responses.hold(value)
+
+    def credential(self, parameter: Parameter) -> bool:
+        """Whether the parameter's value is the environment's business."""
+        return parameter.name in self.handed or is_credential(parameter)
 
     def told(self, value: Any) -> bool:
         """Whether the user said the value when asked."""

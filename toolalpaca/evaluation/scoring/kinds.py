@@ -27,6 +27,12 @@ NUMBERED = _set(
     "account case card customer flight invoice order phone reference registration ticket tracking"
 )
 PAGING = _set("page offset cursor skip")
+# access_key, apiKey, appid, X-RapidAPI-Key; the words of a name written as one are found as well
+CREDENTIAL = re.compile(
+    r"(api|app|access|subscription|consumer|developer|license|auth|secret)(key|id|token|secret)$|"
+    r"^(authorization|bearer)$"
+)
+AUTHENTICATES = re.compile(r"\bapi[ _-]?key\b|\bapp[ _-]?id\b|\bauthenticat|\bcredential", re.IGNORECASE)
 DAYS = _set("date day since until")
 ZONE = re.compile(r"\butc\b|\bgmt\b|time ?zone", re.IGNORECASE)
 LETTERS = 2  # a name so short says nothing
@@ -51,6 +57,15 @@ def names_one_thing(parameter: Parameter) -> bool:
     name = words(parameter.name)
     numbered = name[-1:] == ("number",) and bool(NUMBERED & set(name[:-1]))  # orderNumber, not roomNumber
     return numbered or is_kind(parameter, NAMES_ONE_THING)
+
+
+def is_credential(parameter: Parameter) -> bool:
+    """Whether the parameter takes a credential, which is the environment's business and not the model's:
+    by its name, or by a description that says so of a key, an id or a token."""
+    name = words(parameter.name)
+    if CREDENTIAL.search("".join(name)):
+        return True
+    return name[-1:] in (("key",), ("token",), ("id",)) and bool(AUTHENTICATES.search(parameter.description))
 
 
 def is_public_code(value: Any) -> bool:

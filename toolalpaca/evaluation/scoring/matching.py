@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
-from toolalpaca.evaluation.scoring.codes import is_public, priced_in, stands_for
+from toolalpaca.evaluation.scoring.codes import is_public, priced_in, same_airport, stands_for
 from toolalpaca.evaluation.scoring.evidence import ASK, Call, Known, scalars
 from toolalpaca.evaluation.scoring.gold import GoldCall, NotGiven, Open, Ref, is_open
 from toolalpaca.evaluation.scoring.kinds import (
@@ -27,7 +27,15 @@ from toolalpaca.evaluation.scoring.kinds import (
     names_one_thing,
     wrong_type,
 )
-from toolalpaca.evaluation.scoring.mismatch import Mismatch, absent, differs, illusory, shortly, unknown
+from toolalpaca.evaluation.scoring.mismatch import (
+    Mismatch,
+    absent,
+    differs,
+    illusory,
+    shortly,
+    unknown,
+    unlisted,
+)
 from toolalpaca.evaluation.scoring.searching import finds, meaning
 from toolalpaca.evaluation.scoring.values import (
     EMPTY,
@@ -45,10 +53,12 @@ from toolalpaca.evaluation.scoring.values import (
     squash,
     words,
 )
+from toolalpaca.evaluation.scoring.whole_calls import answers_itself, missing_conditions, short_span
 from toolalpaca.schema import ErrorType, Function, Parameter
 
 LOOSE = 0.5  # share of the shorter text's words that two names of one thing have in common
 PROSE_SHARE = 0.6  # the same for free text which the instruction dictates
+DEFAULT = re.compile(r"\bdefault(?:s to| is| value is|:|=| to)\s*['\"`]?([\w.-]*\w)", re.IGNORECASE)
 ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -61,19 +71,22 @@ def mismatches(gold: GoldCall, call: Call, function: Function | None, known: Kno
     parameters = {p.name: p for p in function.parameters} if function else {}
     found = []
     for name, wanted in gold.arguments.items():
-        parameter = parameters.get(name) or Parameter(name, "query", False, {})
+        parameter = parameters.get(name) or unlisted(name)
         given = call.arguments.get(name)
         if parameters and name not in parameters and given in EMPTY:
+            found += missing_conditions(name, wanted, call, known)
             continue  # the gold itself breaks the specification here
         slot = Slot(parameter, known, name in gold.distinct, tuple(call.arguments.items()))
         found += slot.compare(wanted, given)
     for name, value in call.arguments.items():
         if name not in gold.arguments and value not in EMPTY:
-            if parameters and name not in parameters:
-                found.append(unknown(name, gold.function))
+            slot = Slot(parameters.get(name) or unlisted(name), known)
+            if parameters and name not in parameters and not known.credential(slot.parameter):
+                # what the tool takes no notice of changes nothing
+                found += [unknown(name, gold.function)] if call.failed else []
                 continue
-            found += Slot(parameters.get(name) or Parameter(name, "query", False, {}), known).plausible(value)
-    return found
+            found += slot.plausible(value) or answers_itself(slot.parameter, value, known)
+    return found + short_span(call, known)
 
 
 @dataclass(frozen=True)
@@ -96,6 +109,10 @@ class Slot:
     def compare(self, gold: Any, given: Any) -> list[Mismatch]:
         """What is wrong with the given value; nothing when it will do, as it is or decoded from a URL, or
         when the user named it on being asked, who knows better than the instruction."""
+        if self.known.credential(self.parameter) and not (
+            isinstance(gold, Ref) or (isinstance(gold, str) and self.known.instruction.hold(gold))
+        ):
+            return []  # the user's own token is compared, and one that a login returned
         wrong = self._compare(gold, given)
         if wrong and given not in EMPTY and self.known.told(given):
             wrong = self.plausible(given)
@@ -118,6 +135,8 @@ class Slot:
 
     def plausible(self, value: Any) -> list[Mismatch]:
         """A value that the gold leaves open: its type fits, and it is not made up where it names a thing."""
+        if self.known.credential(self.parameter):
+            return []
         expected = wrong_type(value, self.parameter)
         if expected:
             return [differs(self.name, Open(expected), value)]
@@ -157,7 +176,7 @@ class Slot:
     def _left_out(self, gold: Any) -> list[Mismatch]:
         if not isinstance(gold, Ref | Open) and not is_open(gold):
             needed = self.parameter.required or names_one_thing(self.parameter)
-            if not needed and not self.fixed(gold):
+            if (not needed and not self.fixed(gold)) or (not self.parameter.required and self._default(gold)):
                 return []
             # The same words under another name: "12 Main St, Apt 4" holds the second address line.
             texts = [v for _, v in self.others if isinstance(v, str)]
@@ -165,6 +184,12 @@ class Slot:
             if several and any(squash(gold) in squash(text) for text in texts):
                 return []
         return [absent(self.name, gold)]
+
+    def _default(self, gold: Any) -> bool:
+        """Whether the specification says that leaving the parameter out means the same."""
+        said = DEFAULT.search(self.parameter.description)
+        default = self.parameter.schema.get("default", said[1] if said else None)
+        return default not in EMPTY and same(gold, default)
 
     def _from_earlier(self, gold: Ref, given: Any) -> list[Mismatch]:
         expected = wrong_type(given, self.parameter)
@@ -217,10 +242,10 @@ class Slot:
     def _scalar(self, gold: Any, given: Any) -> list[Mismatch]:
         known, parameter = self.known, self.parameter
         if same(gold, given):
-            made_up = (
-                names_one_thing(parameter) and re.search(r"\d", as_text(given)) and not known.holds(given)
-            )
-            return [illusory(self.name, given)] if made_up else []
+            # What the gold itself writes is not made up, unless the instruction names another one.
+            numbered = names_one_thing(parameter) and re.search(r"\d", as_text(given))
+            other = numbered and not known.holds(given) and re.search(r"\d", known.instruction.text)
+            return [illusory(self.name, given)] if other else []
         if isinstance(given, dict | list) and len(given) == 1:
             return self.compare(gold, next(iter(given.values() if isinstance(given, dict) else given)))
         if wrong_type(gold, parameter) or self._refused(gold):
@@ -246,6 +271,8 @@ class Slot:
             return True  # refined by an earlier response
         looked_up = names_one_thing(self.parameter) and plain(one) not in plain(known.instruction.text)
         if looked_up and known.returned(given) and not known.instruction.hold(given):
+            return True
+        if same_airport(one, other, f"{self.name} {self.parameter.description}"):
             return True
         if stands_for(other, one) and not number(gold):
             return True

@@ -42,6 +42,11 @@ def unknown(name: str, function: str) -> Mismatch:
     return Mismatch(ErrorType.INPUT_ERROR, name, f"{function} has no parameter {name!r}")
 
 
+def unlisted(name: str) -> Parameter:
+    """An argument that no specification lists, as a parameter of which nothing is known but its name."""
+    return Parameter(name, "query", False, {})
+
+
 def shortly(value: Any) -> str:
     """A value as it can stand in a reason."""
     if isinstance(value, Ref):
@@ -52,11 +57,17 @@ def shortly(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def spec_findings(call: Call, function: Function) -> list[Mismatch]:
+def spec_findings(call: Call, function: Function, known: Known) -> list[Mismatch]:
     """What a call breaks in the specification: unknown, missing or ill-typed parameters, enum values."""
     names = {p.name for p in function.parameters}
-    found = [unknown(name, function.name) for name in call.arguments if name not in names]
+    found = [
+        unknown(name, function.name)
+        for name in call.arguments
+        if name not in names and not known.credential(unlisted(name))
+    ]
     for parameter in function.parameters:
+        if known.credential(parameter):
+            continue
         value = call.arguments.get(parameter.name)
         if value is None or value == "":
             if parameter.required:
@@ -72,8 +83,8 @@ def invented(call: Call, function: Function | None, known: Known) -> list[Mismat
     return [
         illusory(name, value)
         for name, value in call.arguments.items()
-        if names_one_thing(parameters.get(name) or Parameter(name, "query", False, {}))
-        and name not in known.handed
+        if names_one_thing(parameter := parameters.get(name) or unlisted(name))
+        and not known.credential(parameter)
         and value not in EMPTY
         and not is_public_code(value)
         and not known.holds(value)
