@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from toolalpaca.corpus.api_tables import read_tables
 from toolalpaca.files import dumps
+from toolalpaca.offline.library.tools import load_tool
 from toolalpaca.openapi.documents import one_line, parse_document
 from toolalpaca.openapi.selection import select
 from toolalpaca.openapi.spec import Spec
@@ -22,9 +23,10 @@ from toolalpaca.schema import ReplyError, ToolAlpacaError
 
 FORMATS = (
     "a Markdown list with tables `API | Description | Auth`, JSON with `entries`, "
-    "JSONL with `name` and `description`, or a folder of OpenAPI files"
+    "JSONL with `name` and `description`, or a folder of OpenAPI files or authored tools"
 )
 _NONE = {"", "no", "none", "null", "-", "n/a", "false"}
+AUTHORED = re.compile(r"(?m)^instructions:\s*$")  # of a file of generate/seeds/tools
 MANY_FUNCTIONS = 100
 _SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -229,7 +231,12 @@ def _read_folder(folder: Path, dropped: list[str]) -> list[dict[str, str]]:
     rows = []
     for p in files:
         try:
-            rows.append(_openapi(p, _text(p), p.parent.name if p.parent != folder else ""))
+            text = _text(p)
+            if AUTHORED.search(text):
+                tool = load_tool(p)
+                rows.append(_api(tool.name, tool.category, tool.link, tool.description, ""))
+                continue
+            rows.append(_openapi(p, text, p.parent.name if p.parent != folder else ""))
         except ToolAlpacaError as error:
             dropped.append(str(error))
     return rows

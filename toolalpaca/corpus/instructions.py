@@ -15,6 +15,8 @@ from toolalpaca.files import atomic_write, dumps, read_jsonl, record
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import INSTRUCTION_TRIES
+from toolalpaca.offline.library.teaching import authored, requests
+from toolalpaca.offline.library.tools import load_library
 from toolalpaca.schema import Instruction, ReplyError, RowFailure, Scenario, Tool, ToolAlpacaError, to_row
 
 LENGTHS = ("short", "story")
@@ -110,7 +112,7 @@ class Instructor:
         rows: list[dict[str, Any]] = []
         kept: list[str] = []
         last = ReplyError("no_list", "no reply")
-        for style, scenario, wanted in plan(tool["tool_id"], self.shares, self.per_tool, self.seed):
+        for style, scenario, wanted in self._plan(tool):
             have, sample = 0, 0
             while have < wanted and sample < self.tries:
                 prompt = self._prompt(tool, style, scenario, wanted - have, len(kept) + 1)
@@ -135,6 +137,15 @@ class Instructor:
             dropped = collections.Counter(r["filter"] for r in rows).most_common(1)
             raise RowFailure(dropped[0][0] if dropped else last.reason, last.detail, attempts=self.tries)
         return rows
+
+    def _plan(self, tool: dict[str, Any]) -> list[tuple[str, str, int]]:
+        """What is asked of the model; of the embedded teacher, all that was authored for the tool."""
+        known = (
+            authored(load_library(), tool["openapi"]) if self.model.identity["model"] == "offline" else None
+        )
+        if known is not None:
+            return requests(known)
+        return plan(tool["tool_id"], self.shares, self.per_tool, self.seed)
 
     def _prompt(self, tool: dict[str, Any], style: str, scenario: str, n: int, first: int) -> Prompt:
         variables = {

@@ -16,6 +16,7 @@ from toolalpaca.corpus import filters
 from toolalpaca.files import record
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import PromptFolder
+from toolalpaca.offline.library.specification import world_of
 from toolalpaca.schema import Instance, Instruction, Tool, ToolAlpacaError, from_row, to_row
 
 TOOLS_IN_MEMORY = 128
@@ -144,6 +145,7 @@ class Simulator:
                 "assistant": self.assistant.name,
                 "user": self.user.name,
                 "executor": self.executor.name,
+                "written_by": self._author(tool),
                 "seed": self.seed,
                 **({"detail": result.detail} if result.detail else {}),
             },
@@ -151,3 +153,10 @@ class Simulator:
         instance.labels = filters.labels_of(instance)
         functions = {function.name for function in tool.functions}
         return {**to_row(instance), "filter": filters.reason_to_drop(instance, functions)}
+
+    def _author(self, tool: Tool) -> str:
+        """Who wrote the instance: a model, or of the embedded teacher its library or its grammar."""
+        if self.assistant.identity["model"] != "offline":
+            return self.assistant.name
+        world = world_of(tool.openapi)
+        return f"library:{world}" if world else "grammar"

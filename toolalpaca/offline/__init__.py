@@ -2,6 +2,7 @@
 
 The pipeline's prompts come in, texts as a model would write them go out, seeded.
 
+library/  authored tools with worlds
 teacher        `OfflineModel`, one method a prompt
 loading        the model that a user named, of any kind
 design         introductions and functions

@@ -32,7 +32,7 @@ class _Scalar:
         return self.text
 
 
-class _YamlLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class YamlLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML 1.2's core types (section 10.3.2): `no`, `12:30`, `1_000` and dates are texts, `010` is ten."""
 
 
@@ -43,9 +43,9 @@ _CORE = (
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", list("-+.0123456789")),
     ("merge", r"<<", ["<"]),  # of YAML 1.1, and in use
 )
-_YamlLoader.yaml_implicit_resolvers = {}
+YamlLoader.yaml_implicit_resolvers = {}
 for _name, _pattern, _first in _CORE:
-    _YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
+    YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
 def _scalar(read: Callable[[str], Any]) -> Callable[[Any, Any], _Scalar]:
@@ -56,13 +56,23 @@ def _scalar(read: Callable[[str], Any]) -> Callable[[Any, Any], _Scalar]:
     return construct
 
 
-_YamlLoader.add_constructor("tag:yaml.org,2002:bool", _scalar(lambda text: text.lower() == "true"))
-_YamlLoader.add_constructor(
+YamlLoader.add_constructor("tag:yaml.org,2002:bool", _scalar(lambda text: text.lower() == "true"))
+YamlLoader.add_constructor(
     "tag:yaml.org,2002:int", _scalar(lambda text: int(text, 0 if text[:2] in ("0o", "0x") else 10))
 )
-_YamlLoader.add_constructor(
+YamlLoader.add_constructor(
     "tag:yaml.org,2002:float", _scalar(lambda text: float(text) if math.isfinite(float(text)) else text)
 )
+
+
+def yaml_value(text: str) -> Any:
+    """The JSON value of a YAML text, by YAML 1.2's core types.
+
+    Raises:
+        yaml.YAMLError: it is no YAML.
+        ReplyError: `invalid_openapi`, when it is too large or no JSON value.
+    """
+    return _json_value(yaml.load(text, YamlLoader), [0], 0)
 
 
 def one_line(text: Any) -> str:
@@ -82,7 +92,7 @@ def parse_document(text: str) -> Json:
         if text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
             document = json.loads(text.lstrip("\ufeff"), parse_constant=_no_constant)
         else:
-            document = yaml.load(text, _YamlLoader)
+            document = yaml.load(text, YamlLoader)
         document = _json_value(document, [0], 0)
     except yaml.YAMLError as error:
         raise ReplyError("invalid_openapi", f"it is neither JSON nor YAML: {one_line(error)[:300]}") from None
