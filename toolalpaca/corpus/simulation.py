@@ -99,6 +99,7 @@ class Simulator:
         executor: Executor,
         *,
         builtins: list[str],
+        strict: bool = False,
         max_steps: int = MAX_STEPS,
         max_observation: int = MAX_OBSERVATION,
         seed: int = 0,
@@ -106,6 +107,7 @@ class Simulator:
     ):
         self.toolset, self.assistant, self.user, self.executor = toolset, assistant, user, executor
         self.builtins, self.max_steps, self.max_observation = builtins, max_steps, max_observation
+        self.strict = strict
         self.seed, self.prompts = seed, prompts
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +131,9 @@ class Simulator:
             prompts=self.prompts,
         )
         opening = assistant_opening(tool, instruction.instruction, self.builtins, self.prompts)
-        result = await run_episode(self.assistant, environment, opening, max_steps=self.max_steps)
+        result = await run_episode(
+            self.assistant, environment, opening, max_steps=self.max_steps, strict=self.strict
+        )
         if result.failure is not None:
             raise result.failure
         instance = Instance(
