@@ -149,7 +149,7 @@ class Simulator:
                 "assistant": self.assistant.name,
                 "user": self.user.name,
                 "executor": self.executor.name,
-                "written_by": self._author(tool),
+                **self._author(tool),
                 "seed": self.seed,
                 **({"detail": result.detail} if result.detail else {}),
             },
@@ -158,9 +158,9 @@ class Simulator:
         functions = {function.name for function in tool.functions}
         return {**to_row(instance), "filter": filters.reason_to_drop(instance, functions)}
 
-    def _author(self, tool: Tool) -> str:
-        """Who wrote the instance: a model, or of the embedded teacher its library or its grammar."""
+    def _author(self, tool: Tool) -> dict[str, str]:
+        """What of the embedded teacher wrote the instance: its library, with the file, or its grammar."""
         if self.assistant.identity["model"] != "offline":
-            return self.assistant.name
+            return {}
         world = world_of(tool.openapi)
-        return f"library:{world}" if world else "grammar"
+        return {"written_by": f"library:{world}" if world else "grammar"}
