@@ -7,6 +7,7 @@ attempts    a model at tasks
 scoring/    episodes and gold to verdicts
 judge       a language model as judge
 agreement   our verdicts against a judge's
+disagreements  what a person says of each disagreement
 gold_lint   what is wrong with gold labels
 scored      scored runs read back
 metrics     rates and error counts
