@@ -119,7 +119,7 @@ def reason(verdict: Verdict) -> str:
     return (
         "; ".join(found).replace(" in step 0:", " at the end:")
         or (verdict.unscored if verdict.procedure is None else "")
-        or "every gold step is met"
+        or verdict.reason
     )
 
 

@@ -227,3 +227,18 @@ def test_me_is_whoever_asks(users, right):
         "Share the file with me and the board.", gold, [step("shareFile", {"users": users}, {})], share
     )
     assert given.procedure is right
+
+
+def test_every_verdict_tells_its_reason():
+    gold = [("searchHolidays", '{"keyword": "Nowruz"}')]
+    right = verdict("Find Nowruz.", gold, [step("searchHolidays", {"keyword": "Nowruz"}, [])], HOLIDAYS)
+    assert right.reason == "every gold step is met: gold step 1 (searchHolidays) by step 1"
+    wrong = verdict("Find Nowruz.", gold, [step("searchHolidays", {"keyword": "Holi"}, [])], HOLIDAYS)
+    assert wrong.reason == (
+        "input error, step 1: searchHolidays: keyword = 'Holi', expected 'Nowruz', which the instruction says"
+    )
+    missing = verdict("Find Nowruz.", gold, [step("getWeather", {}, [])], HOLIDAYS)
+    assert missing.reason == "wrong action, at the end: ends without the needed call of searchHolidays"
+    made_up = verdict(*REPORT, [step("getSeller", {"sellerId": "S-1"}, {}), REPORTED], SHOP)
+    assert made_up.procedure is False
+    assert made_up.reason == "redundant action, step 1: calls getSeller beyond what the task needs"

@@ -183,7 +183,15 @@ class Slot:
             several = isinstance(gold, str) and len(words(gold)) > 1
             if several and any(squash(gold) in squash(text) for text in texts):
                 return []
-        return [absent(self.name, gold)]
+        return [absent(self.name, gold, self._source(gold))]
+
+    def _source(self, gold: Any) -> str:
+        """Where a person finds the expected value."""
+        if isinstance(gold, Ref | Open | dict | list):
+            return ""
+        if self.known.instruction.says(gold):
+            return "which the instruction says"
+        return "in which the gold's calls differ" if self.distinct else "which the gold has"
 
     def _default(self, gold: Any) -> bool:
         """Whether the specification says that leaving the parameter out means the same."""
@@ -235,7 +243,7 @@ class Slot:
             if met is not None:
                 rest = rest[:met] + rest[met + 1 :]
             elif slot.fixed(item):
-                return [differs(self.name, gold, given)]
+                return [differs(self.name, gold, given, slot._source(item))]
         extra = [item for item in rest if not self.known.read(item)]
         return [differs(self.name, gold, given)] if extra and any(map(slot.fixed, gold)) else []
 
@@ -258,7 +266,7 @@ class Slot:
             return self._unfixed(gold, given)
         if self._near(gold, given):
             return []
-        wrong = [differs(self.name, gold, given)]
+        wrong = [differs(self.name, gold, given, self._source(gold))]
         invented = names_one_thing(parameter) and not known.holds(given)
         return [*wrong, illusory(self.name, given)] if invented else wrong
 

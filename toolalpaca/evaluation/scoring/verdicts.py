@@ -77,6 +77,7 @@ def score(task: Task, episode: Episode, tool: Tool | None) -> Verdict:
     _ignored(on)
     _made_up_result(episode, on)
     verdict.procedure = not scored.broken
+    verdict.reason = _reason(on, scored)
     verdict.answer, verdict.unscored = answers.check(task, episode, calls, not scored.broken, scored.findings)
     verdict.overall = None if verdict.answer is None else verdict.procedure and verdict.answer
     verdict.findings = sorted(scored.findings, key=lambda f: (f.step == ANSWER, f.step))
@@ -152,6 +153,18 @@ def _unreadable(episode: Episode, scored: Scored) -> None:
         if not any(f.type == ErrorType.PARSE_ERROR and f.step == last for f in scored.findings):
             scored.add(ErrorType.PARSE_ERROR, last, episode.detail or "unreadable text", True)
         scored.broken = True
+
+
+def _reason(on: Examined, scored: Scored) -> str:
+    """Why the procedure counts as it does: which calls meet which gold steps, or what breaks it."""
+    if scored.broken:
+        return "; ".join(scored.breaking) or "the text could not be read"
+    met = [
+        f"gold step {g + 1} ({on.gold[g].function}) by step "
+        + " and ".join(str(on.calls[c].index + 1) for c in calls)
+        for g, calls in sorted(on.found.met.items())
+    ]
+    return f"every gold step is met: {', '.join(met)}" if met else "the task needs no call"
 
 
 def _first_is_right(gold: list[GoldCall], calls: list[Call]) -> bool:
