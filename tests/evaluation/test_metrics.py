@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from toolalpaca.evaluation import disagreements
-from toolalpaca.evaluation.agreement import by_model, compare, label, published_report, report
+from toolalpaca.evaluation.agreement import by_model, compare, label, matches, published_report, report
 from toolalpaca.evaluation.metrics import Rate, agreement, kappa_interval, rate, tally
 from toolalpaca.evaluation.scoring.verdicts import score
 from toolalpaca.original import judged
@@ -319,8 +319,7 @@ class TestPublishedFile:
         pairs = compare(read(JUDGED))
         found = agreement((e.process == "Yes", label(v) == "Yes") for e, v in pairs)
         assert found.n == 99
-        assert found.observed >= 0.9
-        assert found.kappa >= 0.8
+        assert found.kappa >= 0.85
 
     def test_no_single_tool_carries_the_agreement(self):
         pairs = compare(read(JUDGED))
@@ -335,3 +334,28 @@ def test_no_input_in_words_is_an_empty_one():
     assert judged.read_input("None") == "{}"
     assert judged.read_input("None", "Invalid JSON format. Please ensure that it is valid.") == "None"
     assert judged.read_input("Ann") == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "kappa"),
+    [("llama2-7b.simulated.judged.json", 47, 0.8), ("golden.real.judged.json", 108, 0.4)],
+)
+def test_no_file_falls_below_exact_matching(name, n, kappa):
+    path = DATA / "judged" / name
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    pairs = compare(read(path))
+    ours = agreement((e.process == "Yes", label(v) == "Yes") for e, v in pairs)
+    exact = agreement((e.process == "Yes", matches(e)) for e, _ in pairs)
+    assert ours.n == n
+    assert ours.kappa >= max(kappa, exact.kappa)
+
+
+def test_gold_acted_out_is_right_but_for_calls_that_its_tool_could_not_read():
+    path = DATA / "judged" / "golden.real.judged.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    wrong = [(e, v) for e, v in compare(read(path)) if v.procedure is not True]
+    assert {e.tool for e, _ in wrong} == {"CurrencyBeacon"}
+    assert len(wrong) == 4
+    assert all(any(s.response.startswith("Invalid JSON") for s in e.episode.steps) for e, _ in wrong)

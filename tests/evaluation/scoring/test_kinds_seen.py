@@ -274,3 +274,14 @@ def test_a_value_refused_once_may_be_mended_and_not_guessed_again():
     guessed = verdict(ask, gold, [first, second, last], tool)
     assert guessed.procedure is False
     assert "light is again none of the values" in guessed.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("Oslo population", True), ("population", False)],
+)
+def test_a_search_keeps_the_name_of_what_it_looks_for(text, right):
+    tool = tool_of(get("answer", parameter("query", required=True)))
+    gold = [("answer", '{"query": "the population of Oslo"}')]
+    ask = "Find out the population of Oslo."
+    assert verdict(ask, gold, [step("answer", {"query": text}, {})], tool).procedure is right

@@ -280,7 +280,7 @@ class Slot:
         looked_up = names_one_thing(self.parameter) and plain(one) not in plain(known.instruction.text)
         if looked_up and known.returned(given) and not known.instruction.hold(given):
             return True
-        if same_airport(one, other, f"{self.name} {self.parameter.description}"):
+        if same_airport(one, other, f"{self.parameter.description} {known.instruction.text}"):
             return True
         if stands_for(other, one) and not number(gold):
             return True
