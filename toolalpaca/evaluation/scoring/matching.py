@@ -170,6 +170,8 @@ class Slot:
             return True
         if is_kind(self.parameter, SEARCH) and meaning(text) <= stated.word_set:
             return True
+        if len(words(text)) > 1 and plain(text) in plain(stated.text):
+            return True  # "sales app" of a "sales application"
         # "me": whoever is meant, the word settles nothing
         return stated.says(gold) and (number(gold) is not None or bool(content(text)))
 
@@ -299,7 +301,8 @@ class Slot:
             return kept >= PROSE_SHARE and known.instruction.share(other) >= PROSE_SHARE
         if is_kind(self.parameter, SEARCH):
             return finds(one, other, known.instruction, self.distinct)
-        return content(one) <= content(other) and known.instruction.share(other) == 1
+        whole = content(one) <= content(other) or plain(one) in plain(other)
+        return whole and known.instruction.share(other) == 1
 
     def _day(self, gold: Any, given: Any) -> list[Mismatch]:
         """A day that is open has to be one all the same: digits, or words that were read."""
