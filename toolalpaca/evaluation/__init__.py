@@ -17,5 +17,7 @@ tables      one table, three renderings
 paper       the paper's own figures
 report      the report
 page        self-contained pages, from pages/
+grounding   whether facts of authored texts follow from what was said and seen
+derived     numbers that follow
 review      the paper's Table 2 by people
 """
