@@ -84,7 +84,7 @@ def test_a_planted_fault_is_found(tmp_path, old, new, expected):
     ],
 )
 def test_numbers_follow_from_what_was_seen(number, follows):
-    rows = '[{"amount": 5900, "mb": 17.3}, {"amount": 1500, "at": "2022-04-01"}, {"due": "2022-04-25", "v": "5.6.0"}]'
+    rows = '[{"amount": 5900, "b": 17.3}, {"amount": 1500, "a": "2022-04-01"}, {"z": "2022-04-25"}, "5.6.0"]'
     seen = Seen(
         ("Four times thirty dollars, please.",),
         (
