@@ -50,8 +50,7 @@ def main() -> None:
             return
     if args.process_index == 0:
         print(masks.show(train[0]["messages"], tokenizer, train[0].get("tools")))
-        print(f"sft: {data.dataset_name}: {counts}")
-        print(f"sft: {precision.told(args, model_args, recipe)}")
+        print(f"sft: {data.dataset_name}: {counts}\nsft: {precision.told(args, model_args, recipe)}")
 
     model = loading.model(tokenizer, args, model_args, recipe)
     if recipe.architecture is not None and args.process_index == 0:
@@ -71,14 +70,14 @@ def main() -> None:
         )
     except ValueError as error:  # such as lora_target_modules that the model does not have
         raise ToolAlpacaError(f"recipe: {error}") from None
-    resumed = args.resume_from_checkpoint or checkpoints.last_complete(args.output_dir)
-    result = trainer.train(resume_from_checkpoint=resumed)
+    last = args.resume_from_checkpoint or checkpoints.last_complete(args.output_dir)
+    result = trainer.train(resume_from_checkpoint=last)
 
     trainer.save_model(args.output_dir)
     trainer.save_state()
     # A folder of this machine is no dataset that the card's readers could load
-    card = {"dataset_name": None if Path(data.dataset_name).exists() else data.dataset_name}
-    card |= {"tags": ["toolalpaca", "tool-use"]}
+    named = None if Path(data.dataset_name).exists() else data.dataset_name
+    card = {"dataset_name": named, "tags": ["toolalpaca", "tool-use"]}
     trainer.create_model_card(**card)
     if trainer.is_world_process_zero() and recipe.merge_adapter:
         loading.merge(args.output_dir, args, model_args)
@@ -88,8 +87,8 @@ def main() -> None:
         checkpoints.finish(args.output_dir, precision.taken(args))
         if warning := precision.not_taken(args, model_args):
             print(f"sft: warning: {warning}")
-        steps = f"{result.global_step} steps, loss {result.training_loss:.3f}"
-        print(f"sft: {', '.join([steps, *memory.peak()])}; model in {args.output_dir}")
+        told = [f"{result.global_step} steps", f"loss {result.training_loss:.3f}", *memory.peak()]
+        print(f"sft: {', '.join(told)}; model in {args.output_dir}")
     trainer.accelerator.wait_for_everyone()  # a process that ends the group early leaves the others waiting
     trainer.end()
 
