@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
@@ -72,13 +73,9 @@ def packed_attention(
         REPORT.add("variable-length FlashAttention")
         return _varlen(query, key, value, scaling, cu_seq_lens_q, cu_seq_lens_k, max_length_q, max_length_k)
     REPORT.add("SDPA, one segment at a time")
-    groups = query.shape[1] // key.shape[1]
     lengths, key_lengths = cu_seq_lens_q.diff().tolist(), cu_seq_lens_k.diff().tolist()
     pieces = zip(
-        query.split(lengths, dim=2),
-        repeat_kv(key, groups).split(key_lengths, dim=2),
-        repeat_kv(value, groups).split(key_lengths, dim=2),
-        strict=True,
+        query.split(lengths, dim=2), key.split(key_lengths, dim=2), value.split(key_lengths, dim=2), strict=True
     )
     outputs = [_segment(q, k, v, scaling) for q, k, v in pieces]
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
@@ -87,12 +84,32 @@ def packed_attention(
 def _segment(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float | None
 ) -> torch.Tensor:
-    """Attention of one segment, (1, heads, tokens, head_dim), to as many earlier keys and its own."""
-    tokens, keys = query.shape[2], key.shape[2]
+    """Attention of one segment, (1, heads, tokens, head_dim), to as many earlier keys and its own.
+
+    A segment that stands alone goes through SDPA. The CPU's SDPA takes several times as long for the gradient of
+    one that sees more keys than it has queries as two matrix products do, so such a one is written out; queries
+    of one group of heads are one matrix.
+    """
+    _, heads, tokens, width = query.shape
+    groups, keys = heads // key.shape[1], key.shape[2]
     if tokens == keys:
+        key, value = repeat_kv(key, groups), repeat_kv(value, groups)
         return scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
-    mask = torch.ones(tokens, keys, dtype=torch.bool, device=query.device).tril(keys - tokens)
-    return scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    scale = width**-0.5 if scaling is None else scaling
+    if torch.is_grad_enabled():  # its shares would be kept for the gradient: eight times what flash keeps
+        return checkpoint(_written_out, query, key, value, scale, use_reentrant=False)
+    return _written_out(query, key, value, scale)
+
+
+def _written_out(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float) -> torch.Tensor:
+    _, heads, tokens, width = query.shape
+    groups, keys = heads // key.shape[1], key.shape[2]
+    rows = query[0].reshape(key.shape[1], groups * tokens, width) * scale
+    scores = (rows @ key[0].transpose(1, 2)).view(-1, groups, tokens, keys)
+    later = torch.ones(tokens, keys, dtype=torch.bool, device=query.device).triu(keys - tokens + 1)
+    shares = scores.masked_fill(later, float("-inf")).softmax(-1, dtype=torch.float32).to(value.dtype)
+    out = shares.view(key.shape[1], groups * tokens, keys) @ value[0]
+    return out.view(1, heads, tokens, width)
 
 
 def _varlen(
