@@ -26,6 +26,7 @@ APIS   ?= generate/seeds/tools
 RECIPE := recipes/$(STUDENT)/laptop.yaml
 DETAIL :=
 WEIGHTS := models/$(STUDENT)/README.md
+STEPS  ?= 40
 LEARN_STEPS ?= 180
 endif
 TOOLS  ?=
@@ -68,7 +69,7 @@ demo: .venv/installed $(WEIGHTS)
 	$(PY) generate/make_instructions.py --seed $(SEED) --out $(RUN)
 	$(PY) generate/simulate_instances.py --seed $(SEED) --out $(RUN)
 	$(PY) generate/build_dataset.py $(RUN) $(DETAIL) --builtins getDetails --seed $(SEED)
-	$(LAUNCH) recipes/sft.py --config $(RECIPE) $(if $(WEIGHTS),--model_name_or_path models/$(STUDENT)) --dataset_name $(RUN)/dataset --output_dir $(RUN)/model $(TRAIN)
+	$(LAUNCH) recipes/sft.py --config $(RECIPE) $(if $(WEIGHTS),--model_name_or_path models/$(STUDENT)) --dataset_name $(RUN)/dataset --output_dir $(RUN)/model $(if $(STEPS),--max_steps $(STEPS)) $(TRAIN)
 	$(PY) eval/run_agent.py --model offline --tasks $(RUN)/dataset $(DETAIL) --builtins getDetails --seed $(SEED) --out $(RUN)/eval/teacher
 	$(PY) eval/run_agent.py --model hf/$(UNTOUCHED) --max_tokens $(TOKENS) --tasks $(RUN)/dataset $(DETAIL) --builtins getDetails --seed $(SEED) --out $(RUN)/eval/untouched
 	$(PY) eval/run_agent.py --model hf/$(RUN)/model --max_tokens $(TOKENS) --tasks $(RUN)/dataset $(DETAIL) --builtins getDetails --seed $(SEED) --out $(RUN)/eval/fine-tuned
@@ -79,7 +80,7 @@ demo: .venv/installed $(WEIGHTS)
 
 # The same with half an hour of training
 learn: .venv/installed
-	@$(MAKE) --no-print-directory demo RUN=$(LEARN) $(LEARN_TOOLS) TRAIN="--max_steps $(LEARN_STEPS) $(TRAIN)"
+	@$(MAKE) --no-print-directory demo RUN=$(LEARN) $(LEARN_TOOLS) STEPS=$(LEARN_STEPS)
 
 reproduce: .venv/installed
 	@test -n "$(MODEL)" || { echo "error: say which model: make reproduce MODEL=hf/TangQiaoYu/ToolAlpaca-7B EVAL=FILE"; exit 2; }

@@ -75,7 +75,10 @@ def packed_attention(
     REPORT.add("SDPA, one segment at a time")
     lengths, key_lengths = cu_seq_lens_q.diff().tolist(), cu_seq_lens_k.diff().tolist()
     pieces = zip(
-        query.split(lengths, dim=2), key.split(key_lengths, dim=2), value.split(key_lengths, dim=2), strict=True
+        query.split(lengths, dim=2),
+        key.split(key_lengths, dim=2),
+        value.split(key_lengths, dim=2),
+        strict=True,
     )
     outputs = [_segment(q, k, v, scaling) for q, k, v in pieces]
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
@@ -86,9 +89,9 @@ def _segment(
 ) -> torch.Tensor:
     """Attention of one segment, (1, heads, tokens, head_dim), to as many earlier keys and its own.
 
-    A segment that stands alone goes through SDPA. The CPU's SDPA takes several times as long for the gradient of
-    one that sees more keys than it has queries as two matrix products do, so such a one is written out; queries
-    of one group of heads are one matrix.
+    A segment that stands alone goes through SDPA. The CPU's SDPA takes several times as long for the gradient
+    of one that sees more keys than it has queries as two matrix products do, so such a one is written out;
+    queries of one group of heads are one matrix.
     """
     _, heads, tokens, width = query.shape
     groups, keys = heads // key.shape[1], key.shape[2]
