@@ -38,7 +38,7 @@ help:
 	@echo "make learn      the demo with half an hour of training"
 	@echo "make reproduce  the paper's tables for any model (MODEL=hf/TangQiaoYu/ToolAlpaca-7B EVAL=FILE STYLE=vicuna)"
 	@echo "make bench      the benchmarks behind every claim about speed"
-	@echo "make lint       ruff, check and format"
+	@echo "make lint       ruff, and which rooms may import which"
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -78,6 +78,7 @@ test: .venv/installed
 lint: .venv/installed
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	.venv/bin/lint-imports
 
 # `make -k bench` goes on after one that misses its figure
 bench: $(addprefix bench-,$(BENCH))

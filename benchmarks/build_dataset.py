@@ -17,8 +17,8 @@ import threading
 import time
 from pathlib import Path
 
-from toolalpaca import openapi
 from toolalpaca.files import dumps, write_jsonl
+from toolalpaca.openapi import validation
 from toolalpaca.schema import Tool, to_row
 
 SCRIPT = Path(__file__).parent.parent / "generate" / "build_dataset.py"
@@ -59,8 +59,8 @@ def tool(number: int) -> dict:
             }
         }
     spec = json.dumps({"openapi": "3.0.0", "info": {"title": "T", "version": "1"}, "paths": paths})
-    functions = openapi.functions_of(spec)
-    documentation = openapi.documentation_of(functions)
+    functions = validation.functions_of(spec)
+    documentation = validation.documentation_of(functions)
     name, category = f"Thing {number}", f"Category {number % 50}"
     about = f"Collection {number} of things."
     made = Tool(

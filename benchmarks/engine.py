@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-WORKER = ROOT / "tests" / "engine_worker.py"
-serve = runpy.run_path(str(ROOT / "tests" / "fault_server.py"))["serve"]
+WORKER = ROOT / "tests" / "helpers" / "engine_worker.py"
+serve = runpy.run_path(str(ROOT / "tests" / "helpers" / "fault_server.py"))["serve"]
 KEY = "sk-sentinel+/42=very-secret-key"
 Line = tuple[str, str, str, bool]
 

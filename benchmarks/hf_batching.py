@@ -16,8 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from toolalpaca.models import Completion, ModelConfig, load_model
-from toolalpaca.prompts import Prompt
+from toolalpaca.models.boundary import Completion, ModelConfig
+from toolalpaca.models.prompts import Prompt
+from toolalpaca.offline.loading import load_model
 
 PROMISED = 4.0
 TEMPLATE = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:"

@@ -20,12 +20,12 @@ import time
 from pathlib import Path
 
 from toolalpaca import cli
-from toolalpaca.apis import slug
-from toolalpaca.executors import SchemaExecutor
+from toolalpaca.agents.executors.schema import SchemaExecutor
+from toolalpaca.agents.server import HOST, ToolServer, start
+from toolalpaca.corpus.apis import slug
 from toolalpaca.files import read_jsonl
-from toolalpaca.openapi import functions_of
+from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import Tool, ToolAlpacaError, from_row
-from toolalpaca.server import HOST, ToolServer, start
 
 
 def read_tools(toolset: str | None, evaluation: list[str]) -> list[Tool]:

@@ -10,13 +10,14 @@ stand beside the denominators. Where RUN is scored, agreement with the rules of 
 from collections import Counter
 from pathlib import Path
 
-from toolalpaca import cli, judge
-from toolalpaca.evaluations import read_episodes
+from toolalpaca import cli
+from toolalpaca.evaluation import judge
+from toolalpaca.evaluation.metrics import agreement, rate
+from toolalpaca.evaluation.scored import read_episodes
 from toolalpaca.files import read_jsonl, read_records
-from toolalpaca.metrics import agreement, rate
-from toolalpaca.models import ModelConfig
+from toolalpaca.models.boundary import ModelConfig
+from toolalpaca.runs.stage import Run
 from toolalpaca.schema import Task, Tool, ToolAlpacaError, to_row
-from toolalpaca.stage import Run
 
 
 def main() -> int:
@@ -69,16 +70,7 @@ def main() -> int:
             f"not judged: {len(episodes) - len(rows)} episodes whose task or tool is not in tasks.jsonl "
             "and toolset.jsonl"
         )
-    config = {"judge": args.judge, "temperature": temperature, "max_tokens": args.max_tokens}
-    with Run.open(
-        folder,
-        args.name,
-        config,
-        prompts=args.prompts,
-        models=args.models,
-        retry_failed=args.retry_failed,
-        max_cost=args.max_cost,
-    ) as run:
+    with Run.open(folder, args.name, {**vars(args), "temperature": temperature}) as run:
         if not run.models_file.keys() & {"judge", "default"}:
             run.models_file["judge"] = ModelConfig(
                 args.judge, temperature=temperature, max_tokens=args.max_tokens

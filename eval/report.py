@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from toolalpaca import cli
-from toolalpaca.evaluations import load_evaluations
-from toolalpaca.page import write_page
-from toolalpaca.report import source_commit, write_report
-from toolalpaca.review import load_reviews
+from toolalpaca.evaluation.page import write_page
+from toolalpaca.evaluation.report import source_commit, write_report
+from toolalpaca.evaluation.review import load_reviews
+from toolalpaca.evaluation.scored import load_evaluations
 
 
 def main() -> None:

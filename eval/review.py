@@ -11,9 +11,9 @@ prints Table 2 with 95% Wilson intervals and, for two reviewers, their agreement
 from pathlib import Path
 
 from toolalpaca import cli
+from toolalpaca.evaluation.report import table_2
+from toolalpaca.evaluation.review import draw_sample, load_reviews, review_page
 from toolalpaca.files import atomic_write
-from toolalpaca.report import table_2
-from toolalpaca.review import draw_sample, load_reviews, review_page
 
 
 def main() -> None:

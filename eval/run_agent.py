@@ -11,17 +11,21 @@ RUN/toolset.jsonl and RUN/episodes.jsonl. An episode whose endpoint failed is th
 
 from pathlib import Path
 
-from toolalpaca import agents, attempts, benchmark, cli, environment, executors, react
+from toolalpaca import cli
+from toolalpaca.agents import assistant, builtin_tools
+from toolalpaca.agents.executors import choice
+from toolalpaca.evaluation import attempts, benchmark
 from toolalpaca.files import read_jsonl, write_jsonl
-from toolalpaca.models import ModelConfig
+from toolalpaca.models import react
+from toolalpaca.models.boundary import ModelConfig
+from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError, to_row
-from toolalpaca.stage import Run
 
 
 def main() -> int:
     arguments = cli.parser(__doc__)
     cli.add_run_arguments(arguments)
-    executors.add_executor_arguments(arguments)
+    choice.add_executor_arguments(arguments)
     group = arguments.add_argument_group("evaluation")
     group.add_argument("--tasks", required=True, metavar="T", help="where the tasks are")
     group.add_argument(
@@ -37,7 +41,7 @@ def main() -> int:
         help="documentation in the prompt (default: full)",
     )
     group.add_argument("--samples", type=int, default=1, metavar="K", help="episodes per task (default: 1)")
-    group.add_argument("--max_steps", type=int, default=agents.MAX_STEPS, help="(default: %(default)s)")
+    group.add_argument("--max_steps", type=int, default=assistant.MAX_STEPS, help="(default: %(default)s)")
     group.add_argument(
         "--max_tokens", type=cli.number(1), metavar="N", help="of one reply (default: the model's own)"
     )
@@ -59,7 +63,7 @@ def main() -> int:
     group.add_argument("--user_model", default="offline", help="plays the user (default: offline)")
     group.add_argument(
         "--builtins",
-        default=",".join(environment.BUILTINS),
+        default=",".join(builtin_tools.BUILTINS),
         metavar="NAMES",
         help="built-in tools that are switched on, by comma; '' for none (default: %(default)s)",
     )
@@ -76,23 +80,11 @@ def main() -> int:
         raise ToolAlpacaError("--frequency_penalty is for hf/ and openai/ models, not for offline")
     decoding = {"num_beams": args.num_beams} if args.num_beams > 1 else {}
     decoding |= {"frequency_penalty": args.frequency_penalty} if args.frequency_penalty else {}
-    builtins = [function.name for function in environment.builtin_functions(args.builtins)]
+    builtins = [function.name for function in builtin_tools.builtin_functions(args.builtins)]
     tasks, tools = benchmark.load_tasks(args.tasks)
     rows = attempts.attempt_rows(tasks[: args.limit], args.samples)
 
-    names = ("model", "style", "detail", "seed", "max_tokens", "max_steps", "builtins")
-    config = {name: getattr(args, name) for name in names} | decoding
-    names = ("executor", "frozen", "on_miss", "executor_model", "user_model")
-    config |= {name: getattr(args, name) for name in names}
-    with Run.open(
-        args.out,
-        attempts.STAGE,
-        config,
-        prompts=args.prompts,
-        models=args.models,
-        retry_failed=args.retry_failed,
-        max_cost=args.max_cost,
-    ) as run:
+    with Run.open(args.out, attempts.STAGE, {**vars(args), "builtins": builtins}) as run:
         if (args.max_tokens or decoding) and "student" not in run.models_file:
             run.models_file["student"] = ModelConfig(
                 args.model, max_tokens=args.max_tokens, parameters=decoding
@@ -102,7 +94,7 @@ def main() -> int:
             {tool.tool_id: tool for tool in tools},
             student,
             run.model(args.user_model, role="user", seed=args.seed),
-            executors.make_executor(
+            choice.make_executor(
                 args, run.model(args.executor_model, role="executor", seed=args.seed), run.prompts
             ),
             style=args.style,
@@ -110,25 +102,24 @@ def main() -> int:
             builtins=builtins,
             max_steps=args.max_steps,
             seed=args.seed,
-            folder=run.prompts,
+            prompts=run.prompts,
         )
-        summary = run.stage(
+        run.stage(
             attempts.STAGE,
             rows,
             attempt,
             key=lambda row: row["id"],
             output="episodes.jsonl",
+            failed=attempt.failed,
             concurrency=args.concurrency,
-            calls_per_row=5,
         )
         folder = Path(args.out)
         write_jsonl(folder / "tasks.jsonl", map(to_row, tasks))
         write_jsonl(folder / "toolset.jsonl", map(to_row, tools))
-        output = folder / "episodes.jsonl"
-        episodes = attempts.with_failures(read_jsonl(output), rows, run.ledger, student.name, args.style)
-        if summary.failed:
-            write_jsonl(output, episodes)
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in attempts.outcome_counts(episodes).items())
+    output = folder / "episodes.jsonl"
+    counts = ", ".join(
+        f"{count} {outcome}" for outcome, count in attempts.outcome_counts(read_jsonl(output)).items()
+    )
     print(f"episodes: {output} ({counts})")
     return 0
 

@@ -12,11 +12,15 @@ our process verdict with a judge's, and `--published` recomputes a judged file's
 
 from pathlib import Path
 
-from toolalpaca import agreement, cli, evaluations, goldcheck, manifest, original, published
+from toolalpaca import cli
+from toolalpaca.evaluation import agreement, scored
+from toolalpaca.evaluation.metrics import tally
+from toolalpaca.evaluation.scoring import goldcheck
+from toolalpaca.evaluation.scoring.verdicts import score
 from toolalpaca.files import read_records, write_jsonl
-from toolalpaca.metrics import tally
+from toolalpaca.original import judged, reading
+from toolalpaca.runs import manifest
 from toolalpaca.schema import Episode, Task, Tool, ToolAlpacaError, Verdict, to_row
-from toolalpaca.scoring import score
 
 NO_GOLD = "no gold: tasks.jsonl holds no such task"
 
@@ -35,11 +39,11 @@ def main() -> int:
     if args.out and not args.original:
         raise ToolAlpacaError("--out goes with --original; other verdicts lie beside their episodes")
     if args.agreement:
-        print(agreement.by_model(published.read_judged(args.agreement), agreement.report))
+        print(agreement.by_model(judged.read_judged(args.agreement), agreement.report))
     elif args.published:
-        print(agreement.by_model(published.read_judged(args.published), agreement.published_report))
+        print(agreement.by_model(judged.read_judged(args.published), agreement.published_report))
     elif args.original:
-        found = original.import_apis(original.read_original(args.original), Path(args.original).stem)
+        found = reading.import_apis(reading.read_original(args.original), Path(args.original).stem)
         tasks, tools, episodes = found.tasks, found.tools, found.episodes
         if not tasks or not episodes:
             raise ToolAlpacaError(f"{args.original} holds no episodes with gold answers")
@@ -49,7 +53,7 @@ def main() -> int:
         print_scores(tasks, tools, episodes, args.out)
     else:
         folder = Path(args.run)
-        episodes = evaluations.read_episodes(folder)
+        episodes = scored.read_episodes(folder)
         tasks = list(read_records(folder / "tasks.jsonl", Task))
         tools = list(read_records(folder / "toolset.jsonl", Tool))
         print_scores(tasks, tools, episodes, folder)
@@ -76,7 +80,7 @@ def print_scores(
     for problem in unsound:
         print(f"gold: {problem}")
     print(f"gold checked: {len(unsound)} problems in {len(tasks)} tasks")
-    if part := evaluations.attempted((e for e in episodes if e.task_id in task_by_id), len(task_by_id)):
+    if part := scored.attempted((e for e in episodes if e.task_id in task_by_id), len(task_by_id)):
         print(f"not all of the run: {part}")
     print(f"episodes: {total.episodes}, of which without a verdict (machinery, gold): {total.machinery}")
     for kind, count in total.errors.items():

@@ -11,8 +11,9 @@ the held-out tools, which evaluation reads). Does nothing when nothing changed.
 
 from pathlib import Path
 
-from toolalpaca import cli, dataset, hub_push
-from toolalpaca.react import STYLES
+from toolalpaca import cli
+from toolalpaca.dataset import build, push
+from toolalpaca.models.react import STYLES
 from toolalpaca.schema import ToolAlpacaError
 
 
@@ -42,7 +43,7 @@ def main() -> int:
     if (args.private or args.revision) and not args.push_to_hub:
         raise ToolAlpacaError("--private and --revision say how to push; give --push_to_hub ORG/NAME too")
 
-    options = dataset.Options(
+    options = build.Options(
         style=args.style,
         detail=args.detail,
         builtins=args.builtins,
@@ -53,13 +54,13 @@ def main() -> int:
         max_overlap=args.max_overlap,
         max_shard_size=args.max_shard_size,
     )
-    folder, record = dataset.build(Path(args.run), options, workers=args.workers)
+    folder, record = build.build(Path(args.run), options, workers=args.workers)
     rows = ", ".join(f"{name} {sum(splits.values())}" for name, splits in record["rows"].items())
     state = f"built in {record['seconds']:.1f} s" if record["fresh"] else "nothing changed"
     tasks = f"{record['tasks']} tasks on {record['task_tools']} of {len(record['test_tools'])} held-out tools"
     print(f"dataset: {folder} ({rows}; {tasks}; {state})")
     if args.push_to_hub:
-        address = hub_push.push(folder, args.push_to_hub, private=args.private, revision=args.revision)
+        address = push.push(folder, args.push_to_hub, private=args.private, revision=args.revision)
         print(f"pushed: {address}")
     return 0
 

@@ -10,7 +10,8 @@
 
 from pathlib import Path
 
-from toolalpaca import cli, exports
+from toolalpaca import cli
+from toolalpaca.dataset import exports
 
 
 def main() -> int:

@@ -11,7 +11,9 @@ episodes.jsonl where a model acted; original.jsonl, from which an export gives t
 
 from pathlib import Path
 
-from toolalpaca import cli, gold_lint, importing
+from toolalpaca import cli
+from toolalpaca.evaluation import gold_lint
+from toolalpaca.original import importing
 
 
 def main() -> int:

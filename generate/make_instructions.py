@@ -12,9 +12,11 @@ what is asked of the model, and every later file keeps the scenario as a label.
 
 from pathlib import Path
 
-from toolalpaca import cli, instructing
+from toolalpaca import cli
+from toolalpaca.corpus import instructions
+from toolalpaca.models.retrying import INSTRUCTION_TRIES
+from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError
-from toolalpaca.stage import Run
 
 
 def main() -> int:
@@ -23,11 +25,15 @@ def main() -> int:
         "--per_tool", type=int, default=10, metavar="N", help="instructions per tool (default: 10)"
     )
     arguments.add_argument(
-        "--tries", type=int, default=3, metavar="N", help="replies per request (default: 3)"
+        "--tries",
+        type=int,
+        default=INSTRUCTION_TRIES,
+        metavar="N",
+        help="replies per request (default: %(default)s)",
     )
     arguments.add_argument(
         "--scenarios",
-        default=instructing.DEFAULT_SCENARIOS,
+        default=instructions.DEFAULT_SCENARIOS,
         metavar="MIX",
         help="shares by scenario (default: %(default)s)",
     )
@@ -35,12 +41,12 @@ def main() -> int:
     args = arguments.parse_args()
     if args.per_tool < 1 or args.tries < 1:
         raise ToolAlpacaError("--per_tool and --tries are counts: 1 or more")
-    shares = instructing.parse_scenarios(args.scenarios)
+    shares = instructions.parse_scenarios(args.scenarios)
 
     folder = Path(args.out)
-    tools = instructing.first_tools(folder / "toolset.jsonl", args.limit)
+    tools = instructions.first_tools(folder / "toolset.jsonl", args.limit)
     with Run.open(folder, stage="instructions", config=vars(args)) as run:
-        write = instructing.Instructor(
+        write = instructions.Instructor(
             run.model(args.model, "teacher", args.seed),
             shares,
             args.per_tool,
@@ -55,9 +61,8 @@ def main() -> int:
             key=lambda tool: tool["tool_id"],
             output="written_instructions.jsonl",
             concurrency=args.concurrency,
-            calls_per_row=3.4,
         )
-        sifted = instructing.sift(
+        sifted = instructions.sift(
             summary.output, folder / "instructions.jsonl", folder / "dropped_instructions.jsonl"
         )
     print(sifted.report())

@@ -4,7 +4,8 @@
 
 `--apis` is the public-apis README or JSON, JSONL with `name` and `description`, or a folder of OpenAPI
 files, which keep their own specifications. Writes RUN/toolset.jsonl, one row per tool. An API whose
-specification stays invalid after `--tries` replies is dropped with its reason, as the summary counts.
+specification stays invalid after `--tries` replies is dropped with its reason, as the summary counts; so is
+an entry or a file of the list that is no API.
 
 `--variants N` makes N tools of each API, each from another draw of the model. The first has the API's
 id, the others `<id>~2` and so on: `tool_id.split("~")[0]` is the API.
@@ -14,11 +15,13 @@ import dataclasses
 import statistics
 from pathlib import Path
 
-from toolalpaca import apis, cli
+from toolalpaca import cli
+from toolalpaca.corpus import apis
+from toolalpaca.corpus.toolset import Toolsmith, variant_id
 from toolalpaca.files import read_jsonl
+from toolalpaca.models.retrying import TOOL_TRIES
+from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError
-from toolalpaca.stage import Run
-from toolalpaca.toolset import Toolsmith, variant_id
 
 
 def main() -> int:
@@ -34,14 +37,29 @@ def main() -> int:
         help="N tools in all: a part of a longer list, variants of a shorter one",
     )
     arguments.add_argument(
-        "--tries", type=int, default=4, metavar="N", help="replies per part, repairs included (default: 4)"
+        "--functions",
+        type=cli.number(1),
+        metavar="N",
+        help="of a specification with more functions than N, N are picked: whole tags at random by --seed",
+    )
+    arguments.add_argument(
+        "--tries",
+        type=int,
+        default=TOOL_TRIES,
+        metavar="N",
+        help="replies per part, repairs included (default: %(default)s)",
     )
     cli.add_run_arguments(arguments)
     args = arguments.parse_args()
     if min(args.variants, args.tries, args.tools or 1) < 1 or args.tools == 0:
         raise ToolAlpacaError("--variants, --tools and --tries are counts: 1 or more")
 
-    listed = apis.read_apis(args.apis)[: args.limit]
+    listing = apis.read_listing(args.apis)
+    for line in listing.dropped:
+        print(f"dropped: {line}")
+    if listing.dropped:
+        print(f"APIs: {len(listing.apis)} of {len(listing.apis) + len(listing.dropped)} entries can be used")
+    listed = [apis.with_fewer_functions(api, args.functions, args.seed) for api in listing.apis[: args.limit]]
     wanted = args.tools or len(listed) * args.variants
     spread = (
         [listed[place * len(listed) // wanted] for place in range(wanted)] if wanted < len(listed) else listed
@@ -58,7 +76,6 @@ def main() -> int:
             key=lambda row: variant_id(row["api"]["tool_id"], row["variant"]),
             output="toolset.jsonl",
             concurrency=args.concurrency,
-            calls_per_row=3.2,
         )
     counts = [len(tool["functions"]) for tool in read_jsonl(summary.output)]
     if not counts:

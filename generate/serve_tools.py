@@ -12,12 +12,12 @@ X-ToolAlpaca-Instance header see one consistent world. Record answers once and r
 from __future__ import annotations
 
 from toolalpaca import cli
-from toolalpaca.executors import add_executor_arguments, make_executor
+from toolalpaca.agents.executors.choice import add_executor_arguments, make_executor
+from toolalpaca.agents.server import ToolServer, serve
 from toolalpaca.files import read_records
-from toolalpaca.models import load_model
-from toolalpaca.prompts import PromptFolder
+from toolalpaca.models.prompts import PromptFolder
+from toolalpaca.offline.loading import load_model
 from toolalpaca.schema import Tool
-from toolalpaca.server import ToolServer, serve
 
 
 def main() -> None:
@@ -36,10 +36,10 @@ def main() -> None:
     args = arguments.parse_args()
 
     tools = list(read_records(args.toolset, Tool))
-    folder = PromptFolder(args.prompts) if args.prompts else None
+    prompts = PromptFolder(args.prompts) if args.prompts else None
     uses_model = "llm" in (args.executor, args.on_miss if args.executor == "frozen" else "")
     model = load_model(args.model, seed=args.seed) if uses_model else None
-    serve(ToolServer(tools, make_executor(args, model, folder)), args.port)
+    serve(ToolServer(tools, make_executor(args, model, prompts)), args.port)
 
 
 if __name__ == "__main__":

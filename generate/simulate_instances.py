@@ -12,28 +12,31 @@ import itertools
 import sys
 from pathlib import Path
 
-from toolalpaca import agents, cli, environment, executors, filters
+from toolalpaca import cli
+from toolalpaca.agents import assistant, builtin_tools, environment
+from toolalpaca.agents.executors import choice
+from toolalpaca.corpus import filters
+from toolalpaca.corpus.simulation import Simulator, Toolset
 from toolalpaca.files import read_jsonl
+from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError
-from toolalpaca.simulation import Simulator, Toolset
-from toolalpaca.stage import Run
 
 
 def main() -> int:
     arguments = cli.parser(__doc__)
     cli.add_run_arguments(arguments)
-    executors.add_executor_arguments(arguments)
+    choice.add_executor_arguments(arguments)
     group = arguments.add_argument_group("simulation")
     group.add_argument(
         "--builtins",
-        default=",".join(environment.BUILTINS),
+        default=",".join(builtin_tools.BUILTINS),
         metavar="NAMES",
         help="built-in tools that are switched on, by comma; '' for none (default: %(default)s)",
     )
     group.add_argument(
         "--max_steps",
         type=int,
-        default=agents.MAX_STEPS,
+        default=assistant.MAX_STEPS,
         help="steps before giving up (default: %(default)s)",
     )
     group.add_argument(
@@ -46,43 +49,23 @@ def main() -> int:
     args = arguments.parse_args()
     if args.max_steps < 1 or args.max_observation < 100:
         raise ToolAlpacaError("--max_steps is at least 1 and --max_observation at least 100")
-    builtins = [function.name for function in environment.builtin_functions(args.builtins)]
+    builtins = [function.name for function in builtin_tools.builtin_functions(args.builtins)]
 
     folder = Path(args.out)
     toolset = Toolset(folder / "toolset.jsonl")
     instructions = itertools.islice(read_jsonl(folder / "instructions.jsonl"), args.limit)
-    config = {
-        name: getattr(args, name)
-        for name in (
-            "model",
-            "seed",
-            "executor",
-            "resample_errors",
-            "on_miss",
-            "max_steps",
-            "max_observation",
-        )
-    }
-    with Run.open(
-        folder,
-        stage="instances",
-        config={**config, "builtins": builtins},
-        prompts=args.prompts,
-        models=args.models,
-        retry_failed=args.retry_failed,
-        max_cost=args.max_cost,
-    ) as run:
+    with Run.open(folder, stage="instances", config={**vars(args), "builtins": builtins}) as run:
         models = {role: run.model(args.model, role, args.seed) for role in ("assistant", "user", "executor")}
         simulate = Simulator(
             toolset,
             models["assistant"],
             models["user"],
-            executors.make_executor(args, models["executor"], run.prompts),
+            choice.make_executor(args, models["executor"], run.prompts),
             builtins=builtins,
             max_steps=args.max_steps,
             max_observation=args.max_observation,
             seed=args.seed,
-            folder=run.prompts,
+            prompts=run.prompts,
         )
         summary = run.stage(
             "instances",
@@ -91,7 +74,6 @@ def main() -> int:
             key=lambda row: row["instruction_id"],
             output="simulated.jsonl",
             concurrency=args.concurrency,
-            calls_per_row=4.5,
         )
         counts = filters.split(summary.output, folder / "instances.jsonl", folder / "filtered.jsonl")
     print(counts.report())

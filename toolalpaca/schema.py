@@ -13,6 +13,12 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any
 
+# The built-in tools, which every assistant has beside its API's functions (agents/builtin_tools.py).
+GET_DETAILS = "getDetails"
+CURRENT_TIME = "getCurrentDateTime"
+RETRIEVE = "retrieveFromOutput"
+BUILTIN_NAMES = (GET_DETAILS, CURRENT_TIME, RETRIEVE)
+
 
 class ToolAlpacaError(Exception):
     """A mistake the user can mend. Scripts print it as one line and exit with status 2."""

@@ -1,5 +1,29 @@
-"""The embedded teacher: a seeded grammar that answers every prompt of the pipeline without a network."""
+"""The embedded teacher: replies of a language model without one.
 
-from toolalpaca.offline.teacher import OfflineModel
+The pipeline's prompts come in, texts as a model would write them go out, seeded.
 
-__all__ = ["OfflineModel"]
+library/  authored tools with worlds
+teacher        `OfflineModel`, one method a prompt
+loading        the model that a user named, of any kind
+design         introductions and functions
+specification  functions to OpenAPI, and repairs
+archetypes     kinds of functions that APIs have
+vocabulary     things by category, with their fields
+lexicon        words that values are made of
+verbs          verbs of functions and of requests
+inflection     forms of English words
+asking         instructions, drawn from a plan of calls
+phrasing       how requests are put
+planner        from an instruction back to its calls
+reading        documentation read as functions
+acting         the assistant's next step
+saying         what the user is told in the end
+respond        the server's responses
+failing        what goes wrong at the server
+memory         what an instance has seen and done
+fields         kinds of fields and values of each
+generation     values that a schema accepts
+conforming     the same for any schema
+patterns       texts for regular expressions
+mistakes       how models get replies wrong
+"""

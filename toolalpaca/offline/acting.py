@@ -9,18 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toolalpaca.files import dumps
+from toolalpaca.models.react import STYLES, Action, Style, parse, read_response, render_action, render_answer
 from toolalpaca.offline import planner
 from toolalpaca.offline.inflection import singular, words
 from toolalpaca.offline.planner import Call, From
 from toolalpaca.offline.reading import Doc, Leaf, read
 from toolalpaca.offline.saying import Result, answer, failure_answer, unfit_answer
-from toolalpaca.react import STYLES, Action, Style, parse, render_action, render_answer
-from toolalpaca.schema import ReplyError
+from toolalpaca.schema import BUILTIN_NAMES, GET_DETAILS, RETRIEVE, ReplyError
 
-GET_DETAILS, CURRENT_TIME, RETRIEVE = "getDetails", "getCurrentDateTime", "retrieveFromOutput"
-BUILTINS = (GET_DETAILS, CURRENT_TIME, RETRIEVE)
 MAX_TRIES = 3
-STATUS = re.compile(r"^Status Code: (\d{3})\. Response:\s*")  # and nothing more, where there is no content
 REJECTED = re.compile(r"parameter '([^']+)'.{0,60}?use '([^']*)'")
 CUT = "... (cut: "
 NOTHING = "nothing was found"
@@ -46,7 +43,9 @@ def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]
     documentation, instruction = variables["documentation"], variables["instruction"]
     given = {b["name"] for b in variables.get("builtins", [])}
     available = {
-        b for b in BUILTINS if b in given or b in variables["functions"] or f"\n{b}: " in f"\n{documentation}"
+        b
+        for b in BUILTIN_NAMES
+        if b in given or b in variables["functions"] or f"\n{b}: " in f"\n{documentation}"
     }
     docs, calls = _plan(documentation, instruction)
     if not calls:
@@ -64,7 +63,7 @@ def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]
 
 @functools.lru_cache(maxsize=1024)  # each of an instance's turns follows the same plan
 def _plan(documentation: str, instruction: str) -> tuple[tuple[Doc, ...], list[Call]]:
-    docs = tuple(d for d in read(documentation) if d.name not in BUILTINS)
+    docs = tuple(d for d in read(documentation) if d.name not in BUILTIN_NAMES)
     return docs, planner.plan(docs, instruction)
 
 
@@ -170,15 +169,14 @@ def follow(calls: list[Call], history: list[dict[str, str]], style: Style) -> Pr
         done = len(state.results)
         if done >= len(calls) or action.function != calls[done].doc.name:
             continue
-        status = STATUS.match(text)
-        code = int(status[1]) if status else 0
+        code, said_by_tool = read_response(text)
         if 200 <= code < 300:
-            body, cut = loads(text[status.end() :])
+            body, cut = loads(said_by_tool)
             state.results.append(Result(calls[done].doc, body, cut))
             state.tries, state.last_error, state.last_status, state.corrections = 0, "", 0, {}
             continue
         state.tries += 1
-        state.last_error, state.last_status = message_of(text[status.end() :] if status else text), code
+        state.last_error, state.last_status = message_of(said_by_tool), code
         if rejected := REJECTED.search(text):
             state.corrections[rejected[1]] = rejected[2]
     return state

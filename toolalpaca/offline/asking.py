@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolalpaca.files import dumps
-from toolalpaca.jsonschemas import Json
 from toolalpaca.offline import design, fields, generation, phrasing, vocabulary
 from toolalpaca.offline.planner import Call, From, plan, provides
 from toolalpaca.offline.reading import Doc, Leaf, read
+from toolalpaca.openapi.jsonschemas import Json
 from toolalpaca.schema import Scenario
 
 TRIES = 6

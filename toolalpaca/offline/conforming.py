@@ -8,12 +8,12 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from toolalpaca.arguments import accepts
-from toolalpaca.formats import checker
-from toolalpaca.jsonschemas import Json, follow, types_of
 from toolalpaca.offline import fields
 from toolalpaca.offline.patterns import matching
-from toolalpaca.spec import Operation
+from toolalpaca.openapi.arguments import accepts
+from toolalpaca.openapi.formats import checker
+from toolalpaca.openapi.jsonschemas import Json, follow, types_of
+from toolalpaca.openapi.spec import Operation
 
 MAX_DEPTH = 5  # below it only what is required
 TRIES = 25

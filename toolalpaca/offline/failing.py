@@ -7,12 +7,12 @@ import random
 import re
 from typing import Any
 
-from toolalpaca.jsonschemas import Json, object_view
 from toolalpaca.offline import fields
 from toolalpaca.offline.generation import make
 from toolalpaca.offline.memory import is_id, objects
-from toolalpaca.openapi import check_response
-from toolalpaca.spec import Operation, Spec
+from toolalpaca.openapi.jsonschemas import Json, object_view
+from toolalpaca.openapi.spec import Operation, Spec
+from toolalpaca.openapi.validation import check_response
 
 MESSAGES = ("message", "error", "detail", "details", "description", "title", "reason")
 

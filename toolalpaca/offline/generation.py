@@ -7,9 +7,9 @@ import math
 import random
 from typing import Any
 
-from toolalpaca.jsonschemas import Json, follow, object_view, types_of
 from toolalpaca.offline import fields
 from toolalpaca.offline.patterns import matching
+from toolalpaca.openapi.jsonschemas import Json, follow, object_view, types_of
 
 BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 MAX_DEPTH = 6
@@ -204,7 +204,7 @@ def matching_length(value: str, least: int, most: Any) -> bool:
 
 
 def _fits(pattern: str, value: str) -> bool:
-    from toolalpaca.regexes import compiled
+    from toolalpaca.openapi.regexes import compiled
 
     found = compiled(pattern)
     return found is None or found.search(value) is not None

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from toolalpaca.jsonschemas import Json, types_of
 from toolalpaca.offline.inflection import words
-from toolalpaca.spec import Operation
+from toolalpaca.openapi.jsonschemas import Json, types_of
+from toolalpaca.openapi.spec import Operation
 
 
 def read_arguments(operation: Operation, request: dict[str, Any]) -> Json:

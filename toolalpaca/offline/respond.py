@@ -12,16 +12,18 @@ import math
 import re
 from typing import Any
 
-from toolalpaca.jsonschemas import Json, follow, object_view, types_of
 from toolalpaca.offline import fields
 from toolalpaca.offline.asking import identifier
 from toolalpaca.offline.conforming import conforming
 from toolalpaca.offline.failing import error_response, steered_error
 from toolalpaca.offline.generation import make
 from toolalpaca.offline.inflection import words
+from toolalpaca.offline.library.teaching import authored, server_reply
+from toolalpaca.offline.library.tools import load_library
 from toolalpaca.offline.memory import Memory, is_id, read_arguments
-from toolalpaca.openapi import check_response
-from toolalpaca.spec import Operation, Spec, load_spec
+from toolalpaca.openapi.jsonschemas import Json, follow, object_view, types_of
+from toolalpaca.openapi.spec import Operation, Spec, load_spec
+from toolalpaca.openapi.validation import check_response
 
 LIMITS = ("limit", "count", "size", "pagesize", "perpage", "maxresults", "top", "n", "quantity", "results")
 LONG = (40, 60)
@@ -50,6 +52,9 @@ def schema_response(
         ReplyError: `invalid_openapi`, when the specification cannot be loaded.
         KeyError: the specification has no such operation.
     """
+    if tool := authored(load_library(), openapi):
+        given = {"openapi": openapi, "function": function, "request": request, "exchanges": exchanges}
+        return server_reply(tool, {**given, "scenario": scenario})
     spec = load_spec(openapi)
     operation = spec.operations[function]
     arguments = read_arguments(operation, request)

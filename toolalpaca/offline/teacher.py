@@ -6,21 +6,25 @@ import functools
 import json
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 from toolalpaca.files import dumps
-from toolalpaca.models import Completion
+from toolalpaca.models.boundary import ChatModel, Completion, Fault
+from toolalpaca.models.prompts import Prompt
+from toolalpaca.models.react import STYLES, read_response, render_response
 from toolalpaca.offline import acting, asking, design, fields, mistakes, specification
+from toolalpaca.offline.library import teaching
+from toolalpaca.offline.library.tools import load_library
 from toolalpaca.offline.reading import read
-from toolalpaca.openapi import functions_of
-from toolalpaca.prompts import Prompt
-from toolalpaca.react import render_response
+from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 
-VERSION = 3  # raised when the same prompt is answered otherwise than before
+VARIANT = 1000  # from this sample on an introduction is asked for another variant of the API
+VERSION = 4  # raised when the same prompt is answered otherwise than before
 
 
-class OfflineModel:
+class OfflineModel(ChatModel):
     """A teacher that works from a prompt's name and variables, never from its rendered text.
 
     Its replies depend on (seed, name, variables, history, sample) alone. A share of them,
@@ -35,68 +39,126 @@ class OfflineModel:
     def __init__(self, seed: int = 0, malformed_rate: float = 0.03):
         self.seed, self.malformed_rate = seed, malformed_rate
         self.name = "offline"
-        self.identity = {
-            "model": "offline",
-            "version": VERSION,
-            "seed": seed,
-            "malformed_rate": malformed_rate,
+        self.library = load_library()
+        self._writers: dict[str, Callable[[random.Random, Prompt], str]] = {
+            "introduction": self._introduction,
+            "functions": self._functions,
+            "openapi": self._openapi,
+            "openapi_repair": self._openapi_repair,
+            "instructions": self._instructions,
+            "assistant": self._assistant,
+            "student": self._assistant,
+            "student_vicuna": self._assistant,
+            "user": self._user,
+            "executor": self._executor,
+            "retrieval": self._retrieval,
         }
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None) -> Completion:
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that its replies depend on, beside the prompt."""
+        own = {
+            "version": VERSION,
+            "library": self.library.fingerprint,
+            "seed": self.seed,
+            "malformed_rate": self.malformed_rate,
+        }
+        return {"model": self.name, **own}
+
+    async def complete(
+        self,
+        prompt: Prompt,
+        sample: int = 0,
+        stop: list[str] | None = None,
+        on_fault: Fault | None = None,
+    ) -> Completion:
         """The teacher's reply; `stop` is honoured by never writing past one step."""
         return Completion(self.reply(prompt, sample))
 
     def reply(self, prompt: Prompt, sample: int = 0) -> str:
         """The reply's text."""
-        write = getattr(self, f"_{prompt.name}", None)
+        write = self._writers.get(prompt.name)
         if write is None:
             raise ToolAlpacaError(f"the embedded teacher does not know the prompt {prompt.name!r}")
+        if authored := self._authored(prompt, sample):
+            return authored
         variables = prompt.variables
         keyed = [str(m["content"]) for m in prompt.history]
         rng = fields.rng_of(self.seed, prompt.name, _key(variables), *keyed, sample)
-        text = write(rng, prompt, sample)
+        text = write(rng, prompt)
         if rng.random() < self.malformed_rate:
             return mistakes.spoil(rng, prompt.name, text, variables)
         return text
 
-    def _introduction(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _authored(self, prompt: Prompt, sample: int) -> str:
+        """What the library knows to say; "" where the API or the instruction is not of it."""
+        v, library = prompt.variables, self.library
+        if prompt.name in ("introduction", "functions", "openapi", "openapi_repair"):
+            tool = library.named(v["name"], v.get("link", ""))
+            # A second variant of an API, which its introduction tells, is the grammar's.
+            if (
+                tool is None
+                or sample >= VARIANT
+                or v.get("introduction", tool.introduction) != tool.introduction
+            ):
+                return ""
+            if prompt.name == "introduction":
+                return tool.introduction
+            return (
+                teaching.functions_text(tool) if prompt.name == "functions" else teaching.openapi_text(tool)
+            )
+        if prompt.name in ("instructions", "executor"):
+            tool = teaching.authored(library, v["openapi"])
+            if tool is None:
+                return ""
+            write = teaching.instructions_text if prompt.name == "instructions" else teaching.server_text
+            return write(tool, v)
+        if prompt.name in ("assistant", "student", "student_vicuna", "user"):
+            tool, asked = library.asked(v["instruction"]) or (None, None)
+            if tool is None or not all(f"{f.name}" in v["documentation"] for f in tool.functions):
+                return ""
+            if prompt.name == "user":
+                return teaching.user_reply(asked, v["question"], v["exchanges"])
+            style = STYLES["vicuna"] if prompt.name == "student_vicuna" else STYLES["react"]
+            return teaching.next_step(asked, v, prompt.history, style)
+        return ""
+
+    def _introduction(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
         return design.introduction(rng, v["name"], v["category"], v["description"])
 
-    def _functions(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _functions(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
         return design.functions_text(rng, v["name"], v["category"], v["description"], v["introduction"])
 
-    def _openapi(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _openapi(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
         # The document is the same for every sample: only the mistakes around it differ.
         again = fields.rng_of(self.seed, v["name"], v["functions"])
         document = specification.specification(again, v["name"], v["description"], v["link"], v["functions"])
         return f"```json\n{dumps(document)}\n```"
 
-    def _openapi_repair(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _openapi_repair(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
         whole = specification.specification(
             fields.rng_of(self.seed, v["name"], v["functions"]), v["name"], "", "", v["functions"]
         )
         return f"```json\n{dumps(specification.repair(v['spec'], whole))}\n```"
 
-    def _instructions(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _instructions(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
         people = asking.People(read(v["documentation"]), self.seed, _schemas(v["openapi"]))
         asked = people.instructions(rng, v["style"], v["n"], v["scenario"])
         return "\n".join(f"{i}. {a.text}" for i, a in enumerate(asked, v["first"]))
 
-    def _assistant(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _assistant(self, rng: random.Random, prompt: Prompt) -> str:
         return acting.next_step(prompt.name, prompt.variables, prompt.history)
 
-    _student = _student_vicuna = _assistant
-
-    def _user(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _user(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
         return asking.user_reply(v["instruction"], read(v["documentation"]), v["question"], self.seed)
 
-    def _executor(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _executor(self, rng: random.Random, prompt: Prompt) -> str:
         from toolalpaca.offline.respond import schema_response
 
         v = prompt.variables
@@ -105,7 +167,7 @@ class OfflineModel:
         )
         return render_response(status, body if isinstance(body, (dict, list)) else dumps(body))
 
-    def _retrieval(self, rng: random.Random, prompt: Prompt, sample: int) -> str:
+    def _retrieval(self, rng: random.Random, prompt: Prompt) -> str:
         return retrieve(prompt.variables["question"], prompt.variables["text"])
 
 
@@ -116,7 +178,7 @@ def _key(variables: dict[str, Any]) -> str:
 
 def retrieve(question: str, text: str) -> str:
     """The entries of a response that share most words with the question; the first ones for a tie."""
-    items, _ = acting.loads(acting.STATUS.sub("", text))
+    items, _ = acting.loads(read_response(text)[1])
     if not isinstance(items, list) or not items:
         return text[:1_500]
     if len(items) == 1 and isinstance(items[0], dict):

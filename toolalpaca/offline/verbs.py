@@ -12,8 +12,8 @@ import functools
 import random
 import re
 
-from toolalpaca.kinds import CHANGES
 from toolalpaca.offline.inflection import singular, words
+from toolalpaca.openapi.verbs import CHANGES
 
 NAMES = {
     "search": "search find lookUp discover browse query filter explore",
@@ -132,7 +132,8 @@ def operation(name: str, description: str = "") -> tuple[str, str, str]:
     Other people's specifications put the noun first (`boards/list`, `boards.list`, `weather_metar_get`) or
     name it alone; what is then told of no verb is a thing to get.
     """
-    namespace, own = re.fullmatch(r"(?:.*?([^/.]+)[/.])?([^/.]*)", name, re.DOTALL).groups()
+    parts = [part for part in re.split(r"[/.]+", name) if part] or [name]
+    namespace, own = (parts[-2] if len(parts) > 1 else ""), parts[-1]
     family, verb, object_ = split_name(own)
     if namespace and family:
         return family, verb, _object(words(namespace), object_, family, description)

@@ -1,1 +1,16 @@
-"""What `recipes/sft.py` is made of: arguments, loss masks, models, memory, checkpoints."""
+"""What `recipes/sft.py` is made of.
+
+A recipe and a dataset come in, a checkpoint goes out.
+
+recipe       arguments of a recipe
+loading      tokenizer and model
+scratch      a small model from nothing
+tokenizer    its tokenizer
+examples     rows as a trainer sees them
+masks        which tokens the loss falls on
+attention    attention over packed conversations
+trainer      the trainer
+memory       memory per GPU
+dry_run      what a run would do
+checkpoints  resuming, curves
+"""

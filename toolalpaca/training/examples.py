@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolalpaca import sft
+from toolalpaca.dataset import training_rows
 from toolalpaca.files import load_dataset
-from toolalpaca.react import STYLES
+from toolalpaca.models.react import STYLES
 from toolalpaca.schema import ToolAlpacaError
 from toolalpaca.training import masks
 
@@ -162,10 +162,10 @@ def _trimmed(
     row: dict[str, Any], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> tuple[dict[str, Any], list[int], list[int]] | None:
     """The row with documentation of as many unused functions as fit; None where the used ones do not."""
-    best, low, high = None, 0, len(sft.unused(row)) - 1
+    best, low, high = None, 0, len(training_rows.unused(row)) - 1
     while low <= high:
         keep = (low + high) // 2
-        shorter = sft.trim(row, keep)
+        shorter = training_rows.trim(row, keep)
         ((ids, labels),) = _tokens([shorter], tokenizer)
         if len(ids) <= max_length:
             best, low = (shorter, ids, labels), keep + 1

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from toolalpaca.react import STYLES, render_response
+from toolalpaca.models.react import STYLES, render_response
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -16,10 +16,11 @@ from typing import Any
 import datasets
 import evaluate
 
-from toolalpaca.metrics import tally
-from toolalpaca.openapi import functions_of
+from toolalpaca.evaluation.metrics import tally
+from toolalpaca.evaluation.scoring.verdicts import score
+from toolalpaca.models.react import read_response
+from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import Episode, ReplyError, Task, Tool, ToolAlpacaError, from_row, to_row
-from toolalpaca.scoring import STATUS, score
 
 _DESCRIPTION = """\
 Counts what goes wrong when a model uses tools: parse errors, wrong and redundant actions, input errors,
@@ -132,7 +133,7 @@ def _episode(row: dict[str, Any], task: Task) -> Episode:
     steps = []
     for given in row.get("steps", []):
         step = {**_STEP, **given, "input": _json_text(given.get("input", "{}"))}
-        if not (given.get("error") or given.get("status") or STATUS.match(step["response"])):
+        if not (given.get("error") or given.get("status") or read_response(step["response"])[0]):
             step["status"] = 200
         steps.append(step)
     known = {"task_id": task.task_id, "tool_id": task.tool_id, "instruction": task.instruction, "model": ""}

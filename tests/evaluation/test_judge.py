@@ -1,0 +1,162 @@
+"""The LLM judge: grades are read exactly, votes are counted, what cannot be read is unscored."""
+
+import json
+
+import pytest
+from evaluation_run import DONE, GOOD, SPEC, rows, run_agent, said, script, task, write_tasks
+from scripted_endpoint import serve
+
+from toolalpaca.evaluation.judge import check_name, opinion, parse_verdict
+from toolalpaca.schema import ReplyError, ToolAlpacaError
+
+TIDES = 'Status Code: 200. Response: {"high": "06:42"}'
+JSON = '{"process": "%s", "response": "%s"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (JSON % ("Yes", "No"), ("Yes", "No")),
+        ("All is well.\n\n```json\n" + JSON % ("yes", "UNCERTAIN") + "\n```", ("Yes", "Uncertain")),
+        (JSON % ("Yes", "Yes") + "\nOn second thought:\n" + JSON % ("No", "No"), ("No", "No")),
+        ("## Results\nProcess Correctness: Yes\nFinal Response Correctness: No", ("Yes", "No")),
+        ("**Process:** Yes.\n**Response**: no", ("Yes", "No")),
+        ("Process: Yes / No / Uncertain\nthen\nProcess: No\nResponse: Yes", ("No", "Yes")),
+        ('The call {"harbour": "Dover"} is right. ' + JSON % ("Yes", "Yes"), ("Yes", "Yes")),
+    ],
+)
+def test_grades_are_read(text, expected):
+    verdict = parse_verdict(text)
+    assert (verdict["process"], verdict["response"]) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Yes",
+        "The process is INCORRECT.",
+        JSON % ("INCORRECT", "CORRECT"),
+        JSON % ("Yes / No / Uncertain", "Yes"),
+        JSON % ("Yesterday", "No"),
+        JSON % ("Not sure", "No"),
+        "Process: Yes and no\nResponse: Yes",
+        "Process: Yes",
+        '{"process": "Yes"}',
+        '{"process": ["Yes"], "response": "Yes"}',
+        "No problem with the process: it is right.\nResponse: Yes",
+    ],
+)
+def test_what_is_no_grade_is_refused(text):
+    with pytest.raises(ReplyError) as error:
+        parse_verdict(text)
+    assert error.value.reason == "unreadable_verdict"
+
+
+def test_votes():
+    def votes(*grades):
+        return [{"process": g} if g else {"unreadable": "x"} for g in grades]
+
+    assert opinion(votes("Yes", "No", "Yes"), "process") == "Yes"
+    assert opinion(votes("Yes", "No"), "process") == "Uncertain"
+    assert opinion(votes("Yes", "", ""), "process") == "Yes"
+    assert opinion(votes("", ""), "process") is None
+
+
+def test_judging_a_run(tmp_path):
+    write_tasks(tmp_path, [task(f"tides/{i}", f"High tide at Dover? [{i}]") for i in range(4)])
+    grading = "You grade how an assistant"
+    opinions = {"[0]": JSON % ("Yes", "Yes"), "[1]": JSON % ("No", "No"), "[3]": "I would say INCORRECT."}
+
+    def reply(body):
+        if grading in said(body):
+            assert body["temperature"] == 1
+            assert "06:42" in said(body)
+            mark = next(m for m in ("[0]", "[1]", "[2]", "[3]") if m in said(body))
+            asked = sum(mark in said(r) and grading in said(r) for r in endpoint.requests)
+            return opinions.get(mark) or JSON % ("Yes" if asked % 2 else "No", "Yes")
+        return DONE if "06:42" in said(body) else GOOD
+
+    def judged(votes):
+        return script(
+            "judge.py",
+            tmp_path / "run",
+            "--judge",
+            "openai/judge",
+            "--votes",
+            votes,
+            "--temperature",
+            1,
+            url=endpoint.url,
+        )
+
+    with serve(reply) as endpoint:
+        assert run_agent(tmp_path, endpoint.url).returncode == 0
+        assert script("score.py", tmp_path / "run").returncode == 0
+        assert judged(2).returncode == 0
+        found = {j["task_id"]: j for j in rows(tmp_path, "judgements")}
+        assert [found[f"tides/{i}"]["process"] for i in range(4)] == ["Yes", "No", "Uncertain", None]
+        assert "unreadable_verdict" in found["tides/3"]["unscored"]
+        assert found["tides/0"]["judge"]["model"] == "openai/judge"
+        assert found["tides/0"]["judge"]["parameters"]["temperature"] == 1
+        asked = len(endpoint.requests)
+        assert judged(2).returncode == 0
+        assert len(endpoint.requests) == asked  # the same command asks nothing again
+        done = judged(3)
+        assert len(endpoint.requests) == asked + 4  # one more vote per episode, the others are re-used
+    assert "1 Yes, 1 No, 0 Uncertain, 1 unscored" not in done.stdout
+    assert "process: 2 of 3" in done.stdout
+    assert "1 unscored" in done.stdout
+    assert "pairs of votes that agree: 7 of 9" in done.stdout
+    assert "agreement with score.py: 66.7% of 3" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["episodes", "Tasks", "verdicts", "run_agent", "", "a/b", "..", ".x", "a\n"])
+def test_judgements_take_the_place_of_no_other_file(tmp_path, name):
+    done = None
+    if name == "episodes":
+        write_tasks(tmp_path, [task("tides/0", "High tide?")])
+        (tmp_path / "episodes.jsonl").write_text("", encoding="utf-8")
+        done = script("judge.py", tmp_path, "--judge", "openai/judge", "--name", name)
+    assert done is None or (done.returncode == 2 and "--name episodes" in done.stderr)
+    with pytest.raises(ToolAlpacaError, match="--name"):
+        check_name(name)
+    check_name("gpt-4.votes_3")
+
+
+def test_the_embedded_teacher_is_no_judge(tmp_path):
+    done = script("judge.py", tmp_path, "--judge", "offline")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_a_result_file_of_the_original_project_is_scored_and_judged(tmp_path):
+    call = {"Action": "getTides", "Action_Input": '{"harbour": "Dover"}'}
+    did = [[["getTides", '{"harbour": "Dover"}', " look\nASSISTANT Action: getTides"], TIDES]]
+    api = {
+        "Name": "Tides",
+        "Category": "Weather",
+        "Documentation": SPEC,
+        "NLDocumentation": "",
+        "Instructions": ["High tide at Dover?", "And now?"],
+        "Golden_Answers": [[call], [call]],
+        "Instances": [
+            {
+                "input": "High tide at Dover?",
+                "output": "At 06:42.",
+                "Final Thought": "",
+                "intermediate_steps": did,
+            },
+            {"error": "Could not parse LLM output: ` I am`"},
+        ],
+    }
+    (tmp_path / "results.json").write_text(json.dumps([api]), encoding="utf-8")
+    run = tmp_path / "run"
+    done = script("score.py", "--original", tmp_path / "results.json", "--out", run)
+    assert done.returncode == 0, done.stderr
+    assert "procedure correct: 1 of 2" in done.stdout
+    assert [v["procedure"] for v in rows(tmp_path, "verdicts")] == [True, False]
+    assert rows(tmp_path, "verdicts")[1]["findings"][0]["type"] == "parse_error"
+    with serve(lambda body: JSON % ("Yes", "Yes")) as endpoint:
+        judged = script("judge.py", run, "--judge", "openai/judge", url=endpoint.url)
+    assert judged.returncode == 0, judged.stderr
+    assert "agreement with score.py: 50.0% of 2" in judged.stdout

@@ -1,0 +1,12 @@
+"""Who answers a checked call.
+
+A `Call` comes in, a `Response` (status and body) goes out.
+
+calls      calls, responses, and whether one fits the other
+llm        a language model plays the API
+schema     the specification's own seeded responses
+frozen     recorded answers
+real       the real API, where it is allowed
+addresses  which network addresses may be reached
+choice     the arguments by which scripts choose
+"""

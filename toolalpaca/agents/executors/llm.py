@@ -1,0 +1,68 @@
+"""The tool executor agent: a language model that plays the API."""
+
+from __future__ import annotations
+
+from toolalpaca.agents.executors.calls import Response, ToolCall, parse_response, require_fit
+from toolalpaca.models.boundary import ChatModel
+from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.models.retrying import EXECUTOR_TRIES
+from toolalpaca.schema import ReplyError
+
+
+class LlmExecutor:
+    """The tool executor agent: a model that plays the API, prompted with its specification.
+
+    A reply that cannot be read or does not fit the specification's response schema is asked for again
+    with what was wrong, `tries` times in all. `resample_errors` asks again for that many answers that
+    are not 2xx; 0 keeps the first (success must not be favoured silently).
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        resample_errors: int = 0,
+        tries: int = EXECUTOR_TRIES,
+        prompts: PromptFolder | None = None,
+    ):
+        self.name = model.name
+        self.model, self.resample_errors, self.tries, self.prompts = model, resample_errors, tries, prompts
+
+    async def execute(self, call: ToolCall) -> Response:
+        """The model's answer to `call`.
+
+        Raises:
+            ReplyError: `executor_reply`, when no try gave a usable answer.
+        """
+        feedback, failed, sample, resampled = "", 0, 0, 0
+        exchanges = [
+            {"request": e.request.to_row(), "status": e.status, "response": e.response}
+            for e in call.exchanges
+        ]
+        while True:
+            prompt = Prompt(
+                "executor",
+                {
+                    "openapi": call.tool.openapi,
+                    "function": call.function,
+                    "request": call.request.to_row(),
+                    "exchanges": exchanges,
+                    "scenario": str(call.scenario),
+                    "feedback": feedback,
+                },
+                prompts=self.prompts,
+            )
+            completion = await self.model.complete(prompt, sample=sample)
+            try:
+                response = parse_response(completion.text)
+                require_fit(call, response)
+            except ReplyError as error:
+                self.model.reject(prompt, sample, error.reason)
+                feedback, failed, sample = error.detail, failed + 1, sample + 1
+                if failed >= self.tries:
+                    raise ReplyError("executor_reply", f"{failed} replies, the last: {error}") from None
+                continue
+            if response.status >= 300 and resampled < self.resample_errors:
+                resampled, sample = resampled + 1, sample + 1
+                continue
+            return response

@@ -1,0 +1,48 @@
+"""The user agent: a model that answers the assistant's questions as the person who asked would."""
+
+from __future__ import annotations
+
+from toolalpaca.models.boundary import ChatModel
+from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.models.retrying import USER_TRIES
+from toolalpaca.schema import ReplyError
+
+
+class UserAgent:
+    """The simulated user: answers questions in keeping with the instruction and its earlier replies."""
+
+    def __init__(
+        self, model: ChatModel, instruction: str, documentation: str, prompts: PromptFolder | None = None
+    ):
+        self.model, self.instruction, self.documentation, self.prompts = (
+            model,
+            instruction,
+            documentation,
+            prompts,
+        )
+        self.exchanges: list[dict[str, str]] = []
+
+    async def reply(self, question: str) -> str:
+        """The user's reply.
+
+        Raises:
+            ReplyError: `user_reply`, when every try was empty.
+        """
+        variables = {
+            "instruction": self.instruction,
+            "documentation": self.documentation,
+            "exchanges": list(self.exchanges),
+            "question": question,
+        }
+        answer = await ask_text(self.model, Prompt("user", variables, prompts=self.prompts), "user_reply")
+        self.exchanges.append({"question": question, "answer": answer})
+        return answer
+
+
+async def ask_text(model: ChatModel, prompt: Prompt, reason: str) -> str:
+    for sample in range(USER_TRIES):
+        text = (await model.complete(prompt, sample=sample)).text.strip()
+        if text:
+            return text
+        model.reject(prompt, sample, reason)
+    raise ReplyError(reason, f"{USER_TRIES} empty replies")

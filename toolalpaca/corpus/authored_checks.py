@@ -1,0 +1,318 @@
+"""What is wrong with authored tools: each is played, and nothing in it may stand nowhere.
+
+A finding names file and line, says what is wrong and how to mend it. Whether a value follows from texts is
+for the caller's `holds` to say (evaluation.scoring.sources knows forms of dates, numbers and codes).
+"""
+
+from __future__ import annotations
+
+import calendar
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolalpaca.corpus.quality import names_api, near_duplicate, tokens
+from toolalpaca.models.react import render_response
+from toolalpaca.offline.library.expressions import ExpressionError, folded
+from toolalpaca.offline.library.specification import specification_text
+from toolalpaca.offline.library.tools import AuthoredInstruction, AuthoredStep, AuthoredTool
+from toolalpaca.offline.library.worlds import World, fault
+from toolalpaca.openapi.encoding import InvalidCall
+from toolalpaca.openapi.request import build_request
+from toolalpaca.openapi.validation import functions_of, validate
+from toolalpaca.schema import ReplyError, Scenario
+
+Holds = Callable[[Any, list[str]], bool]
+MAX_OBSERVATION = 2_000
+FUNCTIONS, ROWS, INSTRUCTIONS = (3, 8), (5, 40), 10
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+SMALL = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+FREE_NAMES = {
+    *(folded(name) for name in (*calendar.day_name, *calendar.month_name, *calendar.month_abbr)),
+    *["am", "pm", "utc", "gmt", "ok", "i", "i'm", "i'd", "i'll", "i've", "english"],
+}
+N = 8  # words of a window that may not stand in a published evaluation set
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong with a file."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Played:
+    """An instruction acted out: the observation of each step (the user's reply for a question)."""
+
+    tool: AuthoredTool
+    asked: AuthoredInstruction
+    observations: list[str]
+    statuses: list[int]
+
+
+def play(tool: AuthoredTool, asked: AuthoredInstruction) -> Played:
+    """Act an instruction out against a fresh world.
+
+    Raises:
+        InvalidCall: a call that the specification refuses.
+        ExpressionError: a rule that cannot be carried out.
+    """
+    world, texts, statuses = World(tool), [], []
+    openapi = specification_text(tool)
+    for step in asked.steps:
+        if step.question:
+            texts.append(step.reply)
+            statuses.append(0)
+            continue
+        request = build_request(openapi, step.function, step.arguments)
+        made = [status for status in statuses if status]
+        answer = fault(tool, asked.scenario, step.function, made)
+        status, body = answer or world.answer(step.function, request.arguments)
+        texts.append(render_response(status, body if isinstance(body, str) else json.loads(json.dumps(body))))
+        statuses.append(status)
+    return Played(tool, asked, texts, statuses)
+
+
+def check_tool(tool: AuthoredTool, holds: Holds) -> list[Finding]:
+    """Everything wrong with one tool by itself."""
+
+    def at(line: int, message: str) -> Finding:
+        return Finding(tool.file, line or 1, message)
+
+    found = [at(line, message) for line, message in _shape(tool)]
+    try:
+        validate(specification_text(tool))
+        derived = {function.name for function in functions_of(specification_text(tool))}
+        lost = [function.name for function in tool.functions if function.name not in derived]
+        found += [at(1, f"the specification lost {name}: two routes are alike") for name in lost]
+    except ReplyError as error:
+        return [*found, at(1, f"the specification is not valid: {error.detail}")]
+    for asked in tool.instructions:
+        calls = [step for step in asked.steps if step.function]
+        if unknown := [step for step in calls if tool.function(step.function) is None]:
+            found += [at(step.line, f"there is no function {step.function!r}") for step in unknown]
+            continue
+        try:
+            played = play(tool, asked)
+        except InvalidCall as error:
+            found.append(at(asked.line, f"a call is refused by the specification: {error}"))
+            continue
+        except ExpressionError as error:
+            found.append(at(asked.line, f"a rule cannot be carried out: {error}"))
+            continue
+        found += [at(line, message) for line, message in _scenario(played)]
+        found += [at(line, message) for line, message in _grounded(played, holds)]
+    return found
+
+
+def _shape(tool: AuthoredTool) -> Iterator[tuple[int, str]]:  # noqa: PLR0912 (one branch per rule)
+    if not FUNCTIONS[0] <= len(tool.functions) <= FUNCTIONS[1]:
+        yield 1, f"{len(tool.functions)} functions; a tool has {FUNCTIONS[0]} to {FUNCTIONS[1]}"
+    if len(tool.instructions) < INSTRUCTIONS:
+        yield 1, f"{len(tool.instructions)} instructions; a tool has at least {INSTRUCTIONS}"
+    if not 40 <= len(tool.introduction.split()) <= 130:
+        yield tool.lines.get(("introduction",), 1), "an introduction has 50 to 110 words"
+    if len(tool.world) and max(map(len, tool.world.values())) < ROWS[0]:
+        yield tool.lines.get(("world",), 1), "the world has no table of some size: 8 to 30 records"
+    names = [function.name for function in tool.functions]
+    for name in {name for name in names if names.count(name) > 1}:
+        yield 1, f"the function {name} stands there twice"
+    called = {step.function for asked in tool.instructions for step in asked.steps}
+    for function in tool.functions:
+        if function.name not in called:
+            yield function.line, f"no instruction calls {function.name}: write one, or leave it out"
+    for asked in tool.instructions:
+        if not 3 <= len(asked.text.split()) <= 120:
+            yield asked.line, f"{len(asked.text.split())} words; an instruction has 6 to 70"
+        for function in tool.functions:
+            if re.search(r"[a-z][A-Z]|_", function.name) and function.name in asked.text:
+                yield asked.line, f"the person says the function's name {function.name}"
+        if names_api(asked.text, tool.name):
+            yield asked.line, f"the person names the API ({tool.name}); say what is wanted, not from whom"
+        if re.search(r"\([\w ]+: [^)]*\)", asked.text):
+            yield asked.line, "a value in brackets with its name; people do not write so"
+
+
+def _scenario(played: Played) -> Iterator[tuple[int, str]]:  # noqa: PLR0912 (one branch per scenario)
+    asked, calls = played.asked, [s for s in played.asked.steps if s.function]
+    statuses = [status for status in played.statuses if status]
+    for text, step in zip(played.observations, asked.steps, strict=True):
+        if len(text) > MAX_OBSERVATION:
+            yield (
+                step.line,
+                f"an observation of {len(text)} characters; {MAX_OBSERVATION} are seen: give less",
+            )
+    match asked.scenario:
+        case Scenario.NO_SUITABLE_TOOL:
+            if asked.steps:
+                yield asked.line, "no_suitable_tool has no steps"
+            return
+        case Scenario.SERVER_ERROR | Scenario.RATE_LIMIT:
+            first = [(s.function, s.arguments) for s in calls[:2]]
+            if not statuses or statuses[0] < 429 or len(first) < 2 or first[0] != first[1]:
+                yield asked.line, f"{asked.scenario}: the first call fails, the next step makes it again"
+            statuses = statuses[1:]
+        case Scenario.REJECTED_PARAMETER:
+            if not statuses or not any(400 <= s < 429 and s != 404 for s in statuses) or statuses[-1] >= 300:
+                yield asked.line, f"rejected_parameter: a 4xx, then a success; got {statuses}"
+            return
+        case Scenario.DATA_NOT_FOUND:
+            last = played.observations[-1] if played.observations else ""
+            if 404 not in statuses and not re.search(r"\[\]|\bnull\b|: 0\b", last):
+                yield asked.line, "data_not_found: the world should hold nothing (404 or an empty list)"
+            return
+        case Scenario.MISSING_INFORMATION:
+            if not any(step.question for step in asked.steps):
+                yield asked.line, "missing_information: a step asks the user"
+    if not asked.steps:
+        yield asked.line, f"{asked.scenario}: there are no steps"
+    if bad := [s for s in statuses if s >= 400]:
+        yield asked.line, f"{asked.scenario}: a call ends with status {bad[0]}"
+    for one, other in itertools.pairwise(calls):
+        again = (one.function, one.arguments) == (other.function, other.arguments)
+        if again and asked.scenario not in (Scenario.SERVER_ERROR, Scenario.RATE_LIMIT):
+            yield other.line, "the same call twice in a row"
+
+
+def _grounded(played: Played, holds: Holds) -> Iterator[tuple[int, str]]:
+    """Values of calls, and numbers and names of the answer, that stand nowhere before."""
+    tool, asked = played.tool, played.asked
+    known = [asked.text, *asked.derived]
+    documented = {f.name: _documented(f) for f in tool.functions}
+    for step, observation in zip(asked.steps, played.observations, strict=True):
+        for name, value in _leaves(step.arguments):
+            texts = [*known, documented[step.function]]
+            if not _follows(value, texts, holds):
+                yield step.line, f"{name} = {value!r} follows from nothing said or seen (or list it: derived)"
+        known.append(observation)
+    everything = [*known, tool.name, *documented.values(), *(s.question for s in asked.steps)]
+    for fact in _facts(asked.answer):
+        if not _follows(fact, everything, holds) and not _counted(fact, played.observations):
+            yield asked.line, f"the answer says {fact!r}, which stands nowhere (or list it: derived)"
+
+
+def _documented(function: Any) -> str:
+    return f"{function.name} {function.description} {function.returns} {json.dumps(function.parameters)}"
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, name)
+    elif not isinstance(value, bool) and value is not None:
+        yield name, value
+
+
+def _follows(value: Any, texts: list[str], holds: Holds) -> bool:
+    if holds(value, texts):
+        return True
+    text, joined = folded(value), folded(" \n".join(texts))
+    if text.strip() in joined:
+        return True
+    if NUMBER.fullmatch(str(value).strip()):
+        return _derived_number(_number(str(value)), joined)
+    digits = re.findall(r"\d+", text)
+    if digits and re.search(
+        r"\d{4}-\d\d|\d\d/\d\d|\d{8}|\d\d:\d\d", text
+    ):  # a date or a time, in another form
+        return any(d.lstrip("0") in joined for d in digits) or bool(
+            re.search(
+                r"today|tomorrow|yesterday|week|month|year|noon|midnight|eve|morning|evening|tonight", joined
+            )
+        )
+    wanted = [w for w in re.findall(r"\w+", text) if len(w) > 2]
+    stems = [w[: max(4, len(w) - 3)] for w in wanted]
+    return bool(stems) and sum(stem in joined for stem in stems) >= 0.5 * len(stems)
+
+
+def _number(text: str) -> float:
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text).replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _derived_number(wanted: float, joined: str) -> bool:
+    """Whether a number is one of the texts', spelled out, scaled, rounded, a sum, difference or product."""
+    numbers = {_number(n) for n in NUMBER.findall(joined)}
+    numbers |= {_number(n) for n in re.findall(r"\d+", joined)}
+    numbers |= {float(i) for i, word in enumerate(SMALL) if re.search(rf"\b{word}\b", joined)}
+    numbers |= {1.0, 2.0} | {
+        k * n for n in list(numbers)[:60] for k in (60, 100, 1000, 0.01, 0.001, 12, 7, 24)
+    }
+    near = {round(n, digits) for n in numbers if not math.isnan(n) for digits in (0, 1, 2)} | numbers
+    if any(abs(wanted - n) < 1e-6 for n in near):
+        return True
+    few = sorted(n for n in numbers if not math.isnan(n))[:150]
+    pairs = itertools.combinations(few, 2)
+    results = (r for a, b in pairs for r in (a + b, b - a, a * b, *((b / a, a / b) if a and b else ())))
+    return any(abs(wanted - round(r, d)) < 1e-6 for r in results for d in (0, 1, 2))
+
+
+def _counted(fact: str, observations: list[str]) -> bool:
+    """Whether a number is how many entries a response has."""
+    if not fact.isdigit():
+        return False
+    return any(int(fact) <= min(text.count("{"), 60) for text in observations)
+
+
+def _facts(answer: str) -> Iterator[str]:
+    """Numbers, and words with a capital that no sentence accounts for."""
+    yield from (n.rstrip(".,") for n in NUMBER.findall(answer))
+    for found in re.finditer(r"(?<![.!?:…\"“‘(\-–—] )(?<!^)(?<![\w'’\-/.])([A-Z][\w'’.\-]*\w)", answer):
+        before = answer[: found.start()].rstrip()
+        if before and before[-1] not in '.!?:…"“‘(-–—*\n' and folded(found[1]) not in FREE_NAMES:
+            yield re.sub(r"['’]s$", "", found[1])
+
+
+def check_library(tools: list[AuthoredTool], published: Iterable[str] = ()) -> list[Finding]:
+    """What is wrong between tools: names twice, instructions that repeat each other or published ones."""
+    found = []
+    for name, count in Counter(tool.name.casefold() for tool in tools).items():
+        if count > 1:
+            twice = next(tool for tool in reversed(tools) if tool.name.casefold() == name)
+            found.append(Finding(twice.file, 1, f"{twice.name} stands in the library twice"))
+    windows = {w for text in published for w in _windows(tokens(text))}
+    seen: dict[str, list[str]] = {}
+    for tool in tools:
+        for asked in tool.instructions:
+            words = tokens(asked.text)
+            if any(window in windows for window in _windows(words)):
+                found.append(
+                    Finding(tool.file, asked.line, "shares eight words in a row with a published task")
+                )
+            rare = sorted(set(words), key=lambda w: len(seen.get(w, ())))[:6]
+            close = dict.fromkeys(text for word in rare for text in seen.get(word, ()))
+            if other := near_duplicate(asked.text, close):
+                found.append(Finding(tool.file, asked.line, f"nearly repeats: {other[:80]}"))
+            for word in set(words):
+                seen.setdefault(word, []).append(asked.text)
+    return found
+
+
+def _windows(words: list[str]) -> set[tuple[str, ...]]:
+    return {tuple(words[i : i + N]) for i in range(len(words) - N + 1)}
+
+
+def steps_of(tools: list[AuthoredTool]) -> list[tuple[AuthoredTool, AuthoredInstruction, AuthoredStep]]:
+    """Every step of a library."""
+    return [(tool, asked, step) for tool in tools for asked in tool.instructions for step in asked.steps]

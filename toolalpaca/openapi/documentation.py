@@ -1,0 +1,212 @@
+"""Functions and their natural-language documentation, derived from a specification alone.
+
+The text follows the form of the paper's Figure 2: a line on the function, its parameters as a JSON
+object of one-line descriptions, and the structure of its output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from toolalpaca.files import dumps
+from toolalpaca.openapi.documents import one_line
+from toolalpaca.openapi.jsonschemas import Json, follow, object_view, types_of
+from toolalpaca.openapi.spec import Operation, Spec
+from toolalpaca.schema import Function, Parameter
+
+MAX_DEPTH = 6  # a structure nested deeper than this is cut to its type
+MAX_STRUCTURE = 4_000  # characters; a longer structure is shown less deep
+LOCATIONS = ("path", "query", "header", "cookie")
+
+
+def parameters_of(operation: Operation) -> list[Parameter]:
+    """The arguments of an operation, one per name.
+
+    The properties of a JSON object (or form) body stand as parameters of location `body`; a body of
+    any other form is one parameter named `body`. A name declared in several places is one argument
+    whose value goes to all of them.
+    """
+    found: dict[str, Parameter] = {}
+    for node in sorted(operation.parameters, key=lambda p: LOCATIONS.index(p["in"])):
+        if node["name"] not in found:
+            found[node["name"]] = Parameter(
+                name=node["name"],
+                location=node["in"],
+                required=node["required"],
+                schema=node["schema"],
+                description=one_line(node.get("description") or node["schema"].get("description") or ""),
+            )
+        elif node["required"]:
+            found[node["name"]].required = True
+    for parameter in body_parameters(operation):
+        if parameter.name not in found:
+            found[parameter.name] = parameter
+        elif parameter.required:
+            found[parameter.name].required = True
+    return list(found.values())
+
+
+def body_parameters(operation: Operation) -> list[Parameter]:
+    """The arguments that make up the body; see `parameters_of`."""
+    if operation.body is None:
+        return []
+    root = operation.body.schema
+    view = object_view(root)
+    if view is None or not view["properties"]:
+        required = operation.body_required
+        return [Parameter("body", "body", required, root, one_line(root.get("description") or ""))]
+    shared = {"$defs": root["$defs"]} if "$defs" in root else {}
+    result = []
+    for name, schema in view["properties"].items():
+        followed = follow(schema, root)
+        if followed.get("readOnly") is True:
+            continue
+        own = {**schema, **shared} if isinstance(schema, dict) else ({} if schema else {"not": {}})
+        needed = operation.body_required and name in view["required"]
+        result.append(Parameter(name, "body", needed, own, one_line(followed.get("description") or "")))
+    return result
+
+
+def function_of(operation: Operation) -> Function:
+    """An operation as a function, with both of its documentation texts."""
+    parameters = parameters_of(operation)
+    head = f"{operation.name}: {operation.description}".rstrip()
+    full = f"{head}\nParameters: {dumps({p.name: describe(p) for p in parameters})}"
+    return Function(
+        name=operation.name,
+        description=operation.description,
+        method=operation.method,
+        path=operation.path,
+        parameters=parameters,
+        documentation=f"{full}\n{output_of(operation)}",
+        signature=signature_of(operation.name, parameters),
+    )
+
+
+def functions_of_spec(spec: Spec) -> list[Function]:
+    """The functions of a loaded specification, in its order."""
+    return [function_of(operation) for operation in spec.operations.values()]
+
+
+def describe(parameter: Parameter) -> str:
+    """One parameter in words: `Required. string. One of: [a, b]. The description.`"""
+    schema, choices = _followed(parameter)
+    parts = ["Required"] if parameter.required else []
+    parts.append(type_text(schema, parameter.schema))
+    if isinstance(schema.get("format"), str):
+        parts.append(f"Format: {schema['format']}")
+    if choices:
+        parts.append(f"One of: [{', '.join(_plain(c) for c in choices)}]")
+    if "default" in schema:
+        parts.append(f"Default: {_plain(schema['default'])}")
+    if parameter.description:
+        parts.append(parameter.description.rstrip("."))
+    return ". ".join(parts) + "."
+
+
+def signature_of(name: str, parameters: list[Parameter]) -> str:
+    """A function in one line: `findPets(city, kind?: cat|dog, age?: integer, on?: date)`.
+
+    For models with little context: names say what things are. A parameter without a type is a string.
+    """
+    return f"{name}({', '.join(map(_brief, parameters))})"
+
+
+def _brief(parameter: Parameter) -> str:
+    schema, choices = _followed(parameter)
+    kind = type_text(schema, parameter.schema)
+    if choices:
+        listed = "|".join(_plain(c) if re.fullmatch(r"[\w .+/-]+", _plain(c)) else dumps(c) for c in choices)
+        kind = {"string": listed, "Array[string]": f"Array[{listed}]"}.get(kind, f"{kind} {listed}")
+    elif kind == "string":
+        kind = schema["format"] if isinstance(schema.get("format"), str) else ""
+    return f"{parameter.name}{'' if parameter.required else '?'}{kind and ': '}{kind}"
+
+
+def _followed(parameter: Parameter) -> tuple[Json, list[Any]]:
+    """The schema behind a parameter's reference, and the values it may take where they are listed."""
+    schema = follow(parameter.schema, parameter.schema)
+    return schema, schema.get("enum") or follow(schema.get("items"), parameter.schema).get("enum") or []
+
+
+def type_text(schema: Any, root: Json) -> str:
+    """The type of an argument, the types of an object's properties included."""
+    return _shortened(_type, schema, root)
+
+
+def _type(schema: Any, root: Json, depth: int, above: tuple[str, ...] = ()) -> str:
+    schema, above, name = _entered(schema, root, above)
+    if name:
+        return name
+    view = object_view(schema, root)
+    if view is not None:
+        if not view["properties"] or depth <= 0:
+            return "Object"
+        inner = [
+            f"{key}: {'Required ' if key in view['required'] else ''}{_type(value, root, depth - 1, above)}"
+            for key, value in view["properties"].items()
+        ]
+        return f"Object{{{', '.join(inner)}}}"
+    if types_of(schema)[:1] == ["array"]:
+        return f"Array[{_type(schema.get('items'), root, depth - 1, above) if depth > 0 else 'any'}]"
+    alternatives = schema.get("oneOf") or schema.get("anyOf") or schema.get("allOf")
+    if alternatives and not types_of(schema) and depth > 0:
+        return " or ".join(dict.fromkeys(_type(a, root, depth - 1, above) for a in alternatives))
+    return " or ".join(types_of(schema)) or "any"
+
+
+def output_of(operation: Operation) -> str:
+    """The answer of a good call: what it is, its format and its structure."""
+    _, description, media = operation.success()
+    kind = media[0].type if media else ""
+    structure = structure_of(media[0].schema, media[0].schema) if media and media[0].schema else ""
+    lines = [f"Output: {description.rstrip('.')}.", f" - Format: {kind}", f" - Structure: {structure}"]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def structure_of(schema: Any, root: Json) -> str:
+    """The structure of an output: `Object{a, b: Array[Object{c}]}`, scalar properties by name alone."""
+    return _shortened(_structure, schema, root)
+
+
+def _structure(schema: Any, root: Json, depth: int, above: tuple[str, ...] = ()) -> str:
+    schema, above, name = _entered(schema, root, above)
+    if name:
+        return name
+    view = object_view(schema, root)
+    if view is not None:
+        if not view["properties"] or depth <= 0:
+            return "Object"
+        inner = []
+        for key, value in view["properties"].items():
+            text = _structure(value, root, depth - 1, above)
+            inner.append(f"{key}: {text}" if text.startswith(("Object", "Array", "#")) else key)
+        return f"Object{{{', '.join(inner)}}}"
+    if types_of(schema)[:1] == ["array"]:
+        return f"Array[{_structure(schema.get('items'), root, depth - 1, above) if depth > 0 else 'any'}]"
+    return _type(schema, root, depth, above)
+
+
+def _entered(schema: Any, root: Json, above: tuple[str, ...]) -> tuple[Json, tuple[str, ...], str]:
+    """A schema with its reference followed; the name alone where it stands inside itself."""
+    reference = schema.get("$ref") if isinstance(schema, dict) else None
+    if not isinstance(reference, str):
+        return follow(schema, root), above, ""
+    if reference in above:
+        return {}, above, f"#{reference.rsplit('/', 1)[-1]}"
+    return follow(schema, root), (*above, reference), ""
+
+
+def _shortened(text_of: Callable[[Any, Json, int], str], schema: Any, root: Json) -> str:
+    """The text at the greatest depth at which it is not too long."""
+    for depth in range(MAX_DEPTH, 0, -1):
+        text = text_of(schema, root, depth)
+        if len(text) <= MAX_STRUCTURE:
+            return text
+    return text_of(schema, root, 0)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else dumps(value)
