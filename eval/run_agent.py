@@ -59,6 +59,11 @@ def main() -> int:
         metavar="X",
         help="makes tokens less likely each time they were said, so that a reply leaves a loop (default: 0)",
     )
+    group.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse replies with Markdown or Python around a step; they are read and counted by default",
+    )
     group.add_argument("--executor_model", default="offline", help="plays the API (default: offline)")
     group.add_argument("--user_model", default="offline", help="plays the user (default: offline)")
     group.add_argument(
@@ -100,6 +105,7 @@ def main() -> int:
             style=args.style,
             detail=args.detail,
             builtins=builtins,
+            strict=args.strict,
             max_steps=args.max_steps,
             seed=args.seed,
             prompts=run.prompts,

@@ -2,18 +2,20 @@
 
     python eval/score.py runs/eval-tiny
     python eval/score.py --original toolalpaca-7b.simulated.json --out runs/original-7b
-    python eval/score.py --agreement toolalpaca-7b.gpt4.json
+    python eval/score.py --agreement toolalpaca-7b.gpt4.json --classes disagreements.jsonl
     python eval/score.py --published toolalpaca-7b.gpt4.json
 
 RUN is a folder of run_agent.py; its verdicts.jsonl is written beside the episodes. `--original` reads a
 result file of the original project and, with `--out`, makes such a folder of it. `--agreement` compares
-our process verdict with a judge's, and `--published` recomputes a judged file's totals.
+our process verdict with a judge's, and where several files are given the judges with each other; with
+`--classes` every disagreement gets a row in a file where a person says who is wrong. `--published`
+recomputes a judged file's totals.
 """
 
 from pathlib import Path
 
 from toolalpaca import cli
-from toolalpaca.evaluation import agreement, scored
+from toolalpaca.evaluation import agreement, disagreements, scored
 from toolalpaca.evaluation.metrics import tally
 from toolalpaca.evaluation.scoring import goldcheck
 from toolalpaca.evaluation.scoring.verdicts import score
@@ -30,7 +32,12 @@ def main() -> int:
     arguments.add_argument("run", nargs="?", metavar="RUN", help="folder that run_agent.py wrote")
     arguments.add_argument("--original", metavar="FILE", help="result file of the original project")
     arguments.add_argument("--out", metavar="DIR", help="with --original: evaluation folder to write")
-    arguments.add_argument("--agreement", metavar="FILE", help="judged file: how far our verdicts agree")
+    arguments.add_argument(
+        "--agreement", metavar="FILE", nargs="+", help="judged files: how far our verdicts agree"
+    )
+    arguments.add_argument(
+        "--classes", metavar="FILE", help="with --agreement: disagreements, for a person to class"
+    )
     arguments.add_argument("--published", metavar="FILE", help="judged file: recompute its totals")
     args = arguments.parse_args()
     given = [name for name in ("run", "original", "agreement", "published") if getattr(args, name)]
@@ -38,8 +45,10 @@ def main() -> int:
         raise ToolAlpacaError("give one of RUN, --original FILE, --agreement FILE, --published FILE")
     if args.out and not args.original:
         raise ToolAlpacaError("--out goes with --original; other verdicts lie beside their episodes")
+    if args.classes and not args.agreement:
+        raise ToolAlpacaError("--classes goes with --agreement, whose disagreements it holds")
     if args.agreement:
-        print(agreement.by_model(judged.read_judged(args.agreement), agreement.report))
+        print_agreement(args.agreement, args.classes)
     elif args.published:
         print(agreement.by_model(judged.read_judged(args.published), agreement.published_report))
     elif args.original:
@@ -58,6 +67,23 @@ def main() -> int:
         tools = list(read_records(folder / "toolset.jsonl", Tool))
         print_scores(tasks, tools, episodes, folder)
     return 0
+
+
+def print_agreement(files: list[str], classes: str | None) -> None:
+    """Our verdicts beside the judges' of each file, and the judges' beside each other's."""
+    found = {path: judged.read_judged(path) for path in files}
+    for path, models in found.items():
+        if len(files) > 1:
+            print(f"{path}:")
+        print(agreement.by_model(models, agreement.report))
+        if classes:
+            pairs = agreement.compare([entry for entries in models.values() for entry in entries])
+            print(disagreements.summary(pairs, disagreements.update(classes, pairs)))
+    both = {path: [e for entries in models.values() for e in entries] for path, models in found.items()}
+    for line in disagreements.between_judges(both):
+        print(line)
+    if classes:
+        print(f"disagreements: {classes}; class is one of {', '.join(disagreements.CLASSES)}")
 
 
 def print_scores(

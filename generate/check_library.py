@@ -20,7 +20,7 @@ from pathlib import Path
 
 from toolalpaca import cli
 from toolalpaca.corpus import authored_checks, authored_wording
-from toolalpaca.evaluation.scoring.sources import Sources
+from toolalpaca.evaluation import grounding
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.offline.library.tools import HOME, AuthoredTool, library_files, load_tool
 from toolalpaca.schema import ToolAlpacaError
@@ -29,17 +29,13 @@ RECORD = "observations.jsonl"
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "toolalpaca"
 
 
-def holds(value: object, texts: list[str]) -> bool:
-    return Sources(*texts).hold(value)
-
-
 def check(path: Path) -> tuple[list[str], list[dict], AuthoredTool | None]:
     """Findings of one file, what its instructions see, and the tool."""
     try:
         tool = load_tool(path)
     except ToolAlpacaError as error:
         return [str(error)], [], None
-    found = [str(finding) for finding in authored_checks.check_tool(tool, holds)]
+    found = [str(finding) for finding in authored_checks.check_tool(tool, grounding.check)]
     played = []
     for asked in tool.instructions:
         try:

@@ -40,6 +40,11 @@ def main() -> int:
         help="steps before giving up (default: %(default)s)",
     )
     group.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse replies with Markdown or Python around a step; they are read by default",
+    )
+    group.add_argument(
         "--max_observation",
         type=int,
         default=environment.MAX_OBSERVATION,
@@ -62,6 +67,7 @@ def main() -> int:
             models["user"],
             choice.make_executor(args, models["executor"], run.prompts),
             builtins=builtins,
+            strict=args.strict,
             max_steps=args.max_steps,
             max_observation=args.max_observation,
             seed=args.seed,

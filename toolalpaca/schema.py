@@ -221,6 +221,7 @@ class Verdict:
     answer: bool | None = None
     overall: bool | None = None
     unscored: str = ""
+    reason: str = ""  # why the procedure counts as it does: what meets the gold, or what breaks it
     first_function: bool | None = None  # the first call is of the first gold step's function
 
 

@@ -277,3 +277,27 @@ def test_any_success_fits_an_operation_that_states_no_responses(reply):
     environment = Environment(tool, "Find.", LlmExecutor(Scripted(reply)), Scripted(), key="k")
     seen = asyncio.run(environment.act("searchPlants", '{"query": "fern"}'))
     assert seen.status == parse_response(reply).status
+
+
+def test_a_decorated_reply_costs_nothing_and_is_stored_as_the_protocol_writes_it():
+    given = "{\n 'query': 'fern',\n 'limit': '5',\n}"
+    said = f"**Thought:** Look.\n\n**Action:** `searchPlants`\n\n**Action Input:**\n{given}"
+    result, talker, model, _ = play([said, "**Final Answer:** It has id 7.\nAction: None"], [FOUND])
+    (step,) = result.steps
+    assert (step.thought, step.function, step.error, step.status) == ("Look.", "searchPlants", "", 200)
+    assert step.input == '{"query": "fern", "limit": 5}', "what was sent, on one line"
+    assert model.prompts[0].variables["request"]["url"].endswith("?query=fern&limit=5")
+    assert (result.final_output, result.outcome) == ("It has id 7.", Outcome.ANSWERED)
+    assert result.texts[0] == said
+    seen = talker.prompts[1].messages[-2]["content"]
+    assert seen == 'Thought: Look.\nAction: searchPlants\nAction Input: {"query": "fern", "limit": 5}'
+
+
+def test_strict_refuses_what_is_decorated():
+    environment = Environment(
+        TOOL, "Find a fern.", LlmExecutor(Scripted(FOUND)), Scripted(), key="t/plants/0"
+    )
+    talker = Scripted("**Action:** searchPlants\n**Action Input:** {}", SEARCH, ANSWER)
+    opening = assistant_opening(TOOL, "Find a fern.")
+    result = asyncio.run(run_episode(talker, environment, opening, strict=True))
+    assert [step.error for step in result.steps] == ["parse_error", ""]

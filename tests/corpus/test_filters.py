@@ -47,7 +47,7 @@ PIXELS = "iVBORw0KGgo" * 40
         (instance(GOOD, output="Your thought: that is the fern"), ""),
         (instance(GOOD, outcome=Outcome.STEP_LIMIT), "step_limit"),
         (instance(GOOD, outcome=Outcome.PARSE_ERROR), "unparsable_output"),
-        (instance(step("", 0, "Error", "parse_error"), GOOD), "unparsable_output"),
+        (instance(step("", 0, "Error", "parse_error"), GOOD), ""),
         (instance(GOOD, outcome=Outcome.MODEL_FAILED), "machinery_failure"),
         (instance(GOOD, outcome=Outcome.EXECUTOR_FAILED), "machinery_failure"),
         (instance(step(body='{"photo": "data:image/png;base64,AAAA"}')), "non_textual"),

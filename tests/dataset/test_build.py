@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import corpus
 import pytest
 
-from toolalpaca.dataset import build, figures
+from toolalpaca.dataset import build, figures, holdout
 from toolalpaca.dataset.decontaminate import Decontaminator, near_duplicate, read_excluded
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.original import export, importing
@@ -450,3 +451,36 @@ def test_statistics_of_table_1(run):
     assert counted["multi_call"] == sum(c > 1 for c in calls)
     assert counted["steps_per_instance"] == round(sum(calls) / len(calls), 2)
     assert counted["filters"] == {"too_many_steps": 1}
+
+
+def test_services_behind_one_gateway_are_apis_of_their_own(tmp_path):
+    tools = []
+    for n in range(6):
+        made = corpus.tool(n)
+        document = {**json.loads(made.openapi), "servers": [{"url": "https://api.example.com"}]}
+        document["externalDocs"] = {"url": "https://docs.example.com"}
+        link = "https://api.example.com" if n % 2 else "https://docs.example.com/"
+        tools.append({**to_row(made), "link": link, "openapi": json.dumps(document)})
+    assert len(set(holdout.groups(tools).values())) == 6
+    listed = [{**tool, "link": "https://list.example/api"} for tool in tools]
+    assert len(set(holdout.groups(listed).values())) == 1, "the list's link makes them one"
+
+
+def test_a_build_without_tasks_or_with_most_tools_held_out_says_so(tmp_path):
+    told: list[str] = []
+    alone = tmp_path / "alone"
+    corpus.write_run(alone, tools=1)
+    build.build(alone, build.Options(), workers=1, say=told.append)
+    assert any(line.startswith("warning: there is no test split") and "--test_tools" in line for line in told)
+    told.clear()
+    same = tmp_path / "same"
+    corpus.write_run(same, tools=8)
+    rows = [json.loads(line) for line in (same / "toolset.jsonl").open()]
+    for row in rows[:6]:
+        row["link"] = "https://list.example/api"
+    write_jsonl(same / "toolset.jsonl", rows)
+    alone_id = rows[6]["tool_id"]  # the only tool of an API of its own has nothing to make tasks of
+    kept = [row for row in read_jsonl(same / "instances.jsonl") if row["tool_id"] != alone_id]
+    write_jsonl(same / "instances.jsonl", kept)
+    build.build(same, build.Options(test_tools=3), workers=1, say=told.append)
+    assert any(re.match(r"warning: \d of 8 tools are held out", line) for line in told), told

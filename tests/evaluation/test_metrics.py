@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from toolalpaca.evaluation.agreement import by_model, compare, label, published_report, report
-from toolalpaca.evaluation.metrics import Rate, agreement, rate, tally
+from toolalpaca.evaluation import disagreements
+from toolalpaca.evaluation.agreement import by_model, compare, label, matches, published_report, report
+from toolalpaca.evaluation.metrics import Rate, agreement, kappa_interval, rate, tally
 from toolalpaca.evaluation.scoring.verdicts import score
 from toolalpaca.original import judged
 from toolalpaca.schema import ErrorType, Finding, ToolAlpacaError, Verdict
@@ -123,6 +124,46 @@ def test_agreement_report(tmp_path):
     assert "agreement: 66.7% (kappa 0.40) on the 3 certain verdicts" in text
     assert "disagreements: 1" in text
     assert "People 2: judge Yes, ours No: input_error in step 1: find: name = 'Bob', expected 'Ann'" in text
+
+
+def test_disagreements_are_classed_by_a_person(tmp_path):
+    entries = read(
+        judged_file(tmp_path, (prompt(RIGHT), "Yes"), (prompt(WRONG), "Yes"), (prompt(RIGHT), "No"))
+    )
+    pairs, path = compare(entries), tmp_path / "classes.jsonl"
+    assert disagreements.update(path, pairs) == {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [(r["tool"], r["number"], r["judge"], r["ours"], r["class"]) for r in rows] == [
+        ("People", "1", "Yes", "No", ""),
+        ("People", "2", "No", "Yes", ""),
+    ]
+    assert "'Bob', expected 'Ann'" in rows[0]["reason"]
+    rows[1] |= {"class": "unclear", "note": "says both"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    classes = disagreements.update(path, pairs)
+    assert json.loads(path.read_text(encoding="utf-8").splitlines()[1])["note"] == "says both"
+    text = disagreements.summary(pairs, classes)
+    assert "classed: rule 0, judge 0, unclear 1, not classed 1" in text
+    assert "agreement: 50.0% (kappa 0.00) on 2, without the unclear ones" in text
+    path.write_text(json.dumps(rows[0] | {"class": "mine"}) + "\n", encoding="utf-8")
+    with pytest.raises(ToolAlpacaError, match="expected one of rule, judge, unclear"):
+        disagreements.update(path, pairs)
+
+
+def test_two_judges_of_the_same_episodes(tmp_path):
+    one = read(judged_file(tmp_path, (prompt(RIGHT), "Yes"), (prompt(WRONG), "No")))
+    other = read(judged_file(tmp_path, (prompt(RIGHT), "Yes"), (prompt(WRONG), "Yes")))
+    third = read(judged_file(tmp_path, (prompt(RIGHT).replace("Ann", "Eve"), "Yes")))
+    assert disagreements.between_judges({"a": one, "b": other, "c": third}) == [
+        "a and b, 2 episodes that both judged: 50.0% (kappa 0.00)"
+    ]
+
+
+def test_kappa_has_an_interval():
+    low, high = kappa_interval([(True, True)] * 40 + [(False, False)] * 40 + [(True, False)] * 5)
+    assert 0.7 < low < 0.88 < high < 1
+    assert kappa_interval([(True, True)] * 10) == (1.0, 1.0)
+    assert kappa_interval([(True, False)]) == (-1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -278,8 +319,7 @@ class TestPublishedFile:
         pairs = compare(read(JUDGED))
         found = agreement((e.process == "Yes", label(v) == "Yes") for e, v in pairs)
         assert found.n == 99
-        assert found.observed >= 0.9
-        assert found.kappa >= 0.8
+        assert found.kappa >= 0.85
 
     def test_no_single_tool_carries_the_agreement(self):
         pairs = compare(read(JUDGED))
@@ -294,3 +334,28 @@ def test_no_input_in_words_is_an_empty_one():
     assert judged.read_input("None") == "{}"
     assert judged.read_input("None", "Invalid JSON format. Please ensure that it is valid.") == "None"
     assert judged.read_input("Ann") == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "kappa"),
+    [("llama2-7b.simulated.judged.json", 47, 0.8), ("golden.real.judged.json", 108, 0.4)],
+)
+def test_no_file_falls_below_exact_matching(name, n, kappa):
+    path = DATA / "judged" / name
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    pairs = compare(read(path))
+    ours = agreement((e.process == "Yes", label(v) == "Yes") for e, v in pairs)
+    exact = agreement((e.process == "Yes", matches(e)) for e, _ in pairs)
+    assert ours.n == n
+    assert ours.kappa >= max(kappa, exact.kappa)
+
+
+def test_gold_acted_out_is_right_but_for_calls_that_its_tool_could_not_read():
+    path = DATA / "judged" / "golden.real.judged.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    wrong = [(e, v) for e, v in compare(read(path)) if v.procedure is not True]
+    assert {e.tool for e, _ in wrong} == {"CurrencyBeacon"}
+    assert len(wrong) == 4
+    assert all(any(s.response.startswith("Invalid JSON") for s in e.episode.steps) for e, _ in wrong)

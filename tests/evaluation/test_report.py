@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_runs import evaluation_run, generation_run, tasks, tool, write_run
 
+from toolalpaca.evaluation import results
 from toolalpaca.evaluation.comparison import compare_paired, mcnemar, pass_hat_k, wilson
 from toolalpaca.evaluation.page import gold_beside, render
 from toolalpaca.evaluation.results import by_scenario, comparisons, judged, pass_k, table_3, table_4
-from toolalpaca.evaluation.scored import load_evaluations
+from toolalpaca.evaluation.scored import Attempt, Evaluation, load_evaluations
 from toolalpaca.evaluation.tables import TEXT_WIDTH, Table, display_width
 from toolalpaca.files import write_jsonl
 from toolalpaca.schema import (
@@ -330,3 +331,22 @@ def test_no_text_breaks_out_of_a_page(text):
     page = render("report", title="t", data={"text": text + "</script><!--"})
     data = re.search(r'id="data">(.*?)</script>', page, flags=re.S)[1]
     assert "<" not in data and json.loads(data)["text"] == text + "</script><!--"
+
+
+def test_how_replies_were_written_is_counted():
+    texts = [
+        'Thought: t\nAction: find0\nAction Input: {"q": "a"}',
+        '**Action:** find0\n**Action Input:** {"q": "a"}',
+        "Thought: I'm sorry, none of the functions can do that.",
+        "Let me think about it.",
+    ]
+    assert results.reply_kinds(Episode("t/0", "t", "", "m", texts=texts)) == [
+        "as asked",
+        "decorated",
+        "refusal without\na label",
+        "unreadable",
+    ]
+    episode = Episode("t/0", "t", "", "m", texts=texts)
+    table = results.replies([Evaluation("m", Path("m"), "m", [Attempt(episode, None, None)], {})])
+    assert table.rows == [["m", "4", "1", "1", "1", "1"]]
+    assert results.replies([Evaluation("m", Path("m"), "m", [], {})]) is None

@@ -4,12 +4,16 @@ import asyncio
 import json
 import re
 
+import pytest
+
 from toolalpaca.dataset import training_rows
 from toolalpaca.models import native, react
 from toolalpaca.models.boundary import ChatModel, Completion
-from toolalpaca.models.hf import tool_calls, with_objects
+from toolalpaca.models.hf import with_objects
 from toolalpaca.models.react import Action, Answer
-from toolalpaca.schema import Function, Instance, Parameter, Step, Tool
+from toolalpaca.models.replies import read_reply
+from toolalpaca.models.tool_blocks import tool_calls
+from toolalpaca.schema import Function, Instance, Parameter, ReplyError, Step, Tool
 
 FUNCTION = Function(
     "getTides", "Tide times.", "get", "/", [Parameter("harbour", "query", True, {"type": "string"})]
@@ -73,6 +77,51 @@ def test_markup_of_a_chat_template_is_no_thought():
     text = '{"name": "getTides", "parameters": {}}'
     (said,) = native.to_react(Completion(text, tool_calls=tool_calls(text)))
     assert react.parse(said) == Action("", "getTides", "{}")
+
+
+ONE = '{"name": "getTides", "arguments": {"harbour": "Dover"}}'
+TWO = ONE.replace("Dover", "Deal")
+PYTHON = "{'name': 'getTides', 'arguments': {'harbour': 'Dover',}}"
+IN_TEXT = json.dumps({"name": "getTides", "arguments": json.dumps({"harbour": "Dover"})})
+
+
+@pytest.mark.parametrize(
+    ("text", "harbours", "thought"),
+    [
+        (f"Look.\n<tool_call>\n```json\n{ONE}\n```\n</tool_call>", ["Dover"], "Look."),
+        (f"```json\n{ONE}\n```", ["Dover"], ""),
+        (f"<tool_call>{ONE}</tool_call> <tool_call>{TWO}</tool_call>", ["Dover", "Deal"], ""),
+        (f"<tool_call>{ONE}\n<tool_call>{TWO}", ["Dover", "Deal"], ""),
+        (f"First.<tool_call>\n{ONE}", ["Dover"], "First."),  # cut off after the call
+        (f"<tool_call>{ONE}</tool_call>\nThat tells.", ["Dover"], "That tells."),
+        (f"<tool_call>{ONE}</tool_call><tool_call>{TWO[:30]}", ["Dover"], ""),  # cut off inside the second
+        (f"<tool_call>{PYTHON}</tool_call>", ["Dover"], ""),
+        (f"<tool_call>{IN_TEXT}</tool_call>", ["Dover"], ""),
+    ],
+)
+def test_calls_in_a_text_are_read(text, harbours, thought):
+    """Also from a server that has no parser for them."""
+    for completion in (Completion(text), Completion(text, tool_calls=tool_calls(text))):
+        steps = [read_reply(said).step for said in native.to_react(completion)]
+        assert [(s.function, json.loads(s.input)) for s in steps] == [
+            ("getTides", {"harbour": harbour}) for harbour in harbours
+        ]
+        assert steps[0].thought == thought
+
+
+def test_arguments_as_json_in_json():
+    calls = (call("getTides", json.dumps(json.dumps({"harbour": "Dover"}))),)
+    (said,) = native.to_react(Completion("", tool_calls=calls))
+    assert react.parse(said).input == '{"harbour": "Dover"}'
+
+
+@pytest.mark.parametrize(
+    "text", [f"<tool_call>{ONE[:40]}", "<tool_call>getTides</tool_call>", '<tool_call>{"a": 1}']
+)
+def test_a_call_that_cannot_be_read_is_no_answer(text):
+    (said,) = native.to_react(Completion(text))
+    with pytest.raises(ReplyError):
+        read_reply(said)
 
 
 def test_what_cannot_be_sent_back_as_a_call():

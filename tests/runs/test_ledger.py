@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from toolalpaca.models.boundary import Completion
 from toolalpaca.runs import statements as sql
 from toolalpaca.runs.ledger import Ledger, connect, read_completion
-from toolalpaca.models.boundary import Completion
 from toolalpaca.schema import ToolAlpacaError
 
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from toolalpaca.runs.ledger import Ledger
-from toolalpaca.models.boundary import ChatModel, Completion, ModelConfig, ModelFailure, ask
-from toolalpaca.runs.progress import Summary
+from toolalpaca.models.boundary import ChatModel, Completion, ModelFailure, ask
 from toolalpaca.models.pacing import Gate
 from toolalpaca.models.prompts import Prompt, PromptFolder
-from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 from toolalpaca.runs.forecast import Forecast
+from toolalpaca.runs.ledger import Ledger
+from toolalpaca.runs.progress import Summary
 from toolalpaca.runs.stage import Run
+from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 
 PROMPTS = PromptFolder(Path(__file__).parents[1] / "helpers" / "engine_prompts")
 ROWS = [{"id": f"r{i}", "text": f"é{i}"} for i in range(50)]
@@ -254,7 +254,9 @@ class Scripted(ChatModel):
     def __init__(self, replies: Iterator[str]):
         self.replies, self.calls = replies, 0
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None, on_fault: Any = None) -> Completion:
+    async def complete(
+        self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None, on_fault: Any = None
+    ) -> Completion:
         self.calls += 1
         return Completion(next(self.replies), 10, 5)
 
@@ -288,7 +290,8 @@ def test_an_unusable_reply_is_billed_and_never_served_again(tmp_path: Path, monk
     command = [
         sys.executable,
         "-m",
-        "toolalpaca.runs.status", str(tmp_path / "run"),
+        "toolalpaca.runs.status",
+        str(tmp_path / "run"),
         "--price_in",
         "1",
         "--price_out",
@@ -306,7 +309,9 @@ def test_every_useless_reply_is_drawn_anew_in_a_retry_and_a_replay_follows(
     asked: list[int] = []
 
     class Numbered(Scripted):
-        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None, on_fault: Any = None) -> Completion:
+        async def complete(
+            self, prompt: Prompt, sample: int = 0, stop: Any = None, on_fault: Any = None
+        ) -> Completion:
             asked.append(sample)
             return await super().complete(prompt, sample, stop, on_fault)
 
@@ -349,7 +354,9 @@ class Refusing(Scripted):
         super().__init__(iter(()))
         self.bad, self.reason, self.seconds = bad, reason, seconds
 
-    async def complete(self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None, on_fault: Any = None) -> Completion:
+    async def complete(
+        self, prompt: Prompt, sample: int = 0, stop: list[str] | None = None, on_fault: Any = None
+    ) -> Completion:
         self.calls += 1
         if prompt.variables["text"] in self.bad:
             raise ModelFailure(self.reason, "refused", permanent=True)
@@ -445,7 +452,9 @@ def test_max_cost_is_not_pretended_where_the_endpoint_counts_no_tokens(
     class Uncounted(Scripted):
         prices = (1.0, 1.0)
 
-        async def complete(self, prompt: Prompt, sample: int = 0, stop: Any = None, on_fault: Any = None) -> Completion:
+        async def complete(
+            self, prompt: Prompt, sample: int = 0, stop: Any = None, on_fault: Any = None
+        ) -> Completion:
             self.calls += 1
             return Completion("1")
 

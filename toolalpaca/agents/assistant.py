@@ -10,6 +10,7 @@ from toolalpaca.models import react
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.react import STYLES, Answer, Style
+from toolalpaca.models.replies import read_reply
 from toolalpaca.models.retrying import FORGIVEN
 from toolalpaca.schema import Outcome, ReplyError, RowFailure, Step, Tool
 
@@ -60,12 +61,15 @@ async def run_episode(
     style: Style = STYLES["react"],
     max_steps: int = MAX_STEPS,
     forgiven: int = FORGIVEN,
+    strict: bool = False,
 ) -> EpisodeResult:
     """Let `assistant` act in `environment` until it answers, fails or has made `max_steps` steps.
 
     `opening` is the conversation's start (`assistant_opening` for the teacher, `react.opening` for the
     models that are evaluated); the steps so far follow it as messages. An unreadable reply is a step
-    too: its observation says what was expected, and more than `forgiven` of them end the episode.
+    too: its observation says what was expected, and more than `forgiven` of them end the episode. Decorated
+    replies are read as `replies.read_reply` does; with `strict` they are unreadable. A step that reached
+    the tool keeps what was sent, on one line; one that did not keeps what was written.
     Nothing an assistant writes raises; endpoint failures end the episode with their own outcomes.
     """
     result = EpisodeResult()
@@ -79,7 +83,7 @@ async def run_episode(
             return result
         result.texts.append(text)
         try:
-            parsed = react.parse(text, style)
+            parsed = read_reply(text, style, strict).step
         except ReplyError as error:
             unreadable += 1
             response = f"Error: {react.expected(style)}: {error.detail}"
@@ -103,7 +107,7 @@ async def run_episode(
                 Step(
                     parsed.thought,
                     parsed.function,
-                    parsed.input,
+                    seen.sent or parsed.input,
                     react.storable(seen.text),
                     seen.error,
                     seen.status,

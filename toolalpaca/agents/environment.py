@@ -5,12 +5,13 @@ One `Environment` belongs to one instance or episode; nothing in it is shared.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from toolalpaca.agents.builtin_tools import BUILTINS, builtin_functions, check_builtin, now
 from toolalpaca.agents.executors.calls import Exchange, Executor, ToolCall
 from toolalpaca.agents.user import UserAgent, ask_text
+from toolalpaca.files import dumps
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.react import parse_input, render_response
@@ -24,11 +25,15 @@ CUT_NOTE = "... (cut: "
 
 @dataclass(frozen=True)
 class Observation:
-    """What came of a call: the text the assistant reads, the error slug and the HTTP status of Step."""
+    """What came of a call: the text the assistant reads, the error slug and the HTTP status of Step.
+
+    `sent` are the arguments that reached the tool, as JSON on one line; "" where none did.
+    """
 
     text: str
     error: str = ""
     status: int = 0
+    sent: str = ""
 
 
 class Environment:
@@ -92,7 +97,8 @@ class Environment:
         except ReplyError as error:
             return self._refuse(error.reason, f"the action input cannot be read: {error.detail}")
         if function not in known:
-            return await self._builtin(function, arguments)
+            seen = await self._builtin(function, arguments)
+            return seen if seen.error else replace(seen, sent=dumps(arguments))
         try:
             request = build_request(self.tool.openapi, function, arguments)
         except InvalidCall as error:
@@ -103,7 +109,10 @@ class Environment:
         response = await self.executor.execute(call)
         self.exchanges.append(Exchange(request, response.status, response.body))
         return Observation(
-            self._shorten(render_response(response.status, response.body)), "", response.status
+            self._shorten(render_response(response.status, response.body)),
+            "",
+            response.status,
+            dumps(request.arguments),
         )
 
     async def _builtin(self, name: str, arguments: dict[str, Any]) -> Observation:

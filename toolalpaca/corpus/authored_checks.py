@@ -1,25 +1,23 @@
 """What is wrong with authored tools: each is played, and nothing in it may stand nowhere.
 
-A finding names file and line, says what is wrong and how to mend it. Whether a value follows from texts is
-for the caller's `holds` to say (evaluation.scoring.sources knows forms of dates, numbers and codes).
+A finding names file and line, says what is wrong and how to mend it. Whether values and answers follow from
+what was said and seen is the caller's to judge: evaluation.grounding does, with what scoring knows of dates,
+numbers and codes.
 """
 
 from __future__ import annotations
 
-import calendar
 import itertools
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from toolalpaca.corpus.quality import names_api, near_duplicate, tokens
 from toolalpaca.models.react import render_response
-from toolalpaca.offline.library.expressions import ExpressionError, folded
+from toolalpaca.offline.library.expressions import ExpressionError
 from toolalpaca.offline.library.specification import specification_text
 from toolalpaca.offline.library.tools import AuthoredInstruction, AuthoredStep, AuthoredTool
 from toolalpaca.offline.library.worlds import World, fault
@@ -28,18 +26,8 @@ from toolalpaca.openapi.request import build_request
 from toolalpaca.openapi.validation import functions_of, validate
 from toolalpaca.schema import ReplyError, Scenario
 
-Holds = Callable[[Any, list[str]], bool]
 MAX_OBSERVATION = 2_000
 FUNCTIONS, ROWS, INSTRUCTIONS = (3, 8), (5, 40), 10
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-SMALL = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
-)  # fmt: skip
-FREE_NAMES = {
-    *(folded(name) for name in (*calendar.day_name, *calendar.month_name, *calendar.month_abbr)),
-    *["am", "pm", "utc", "gmt", "ok", "i", "i'm", "i'd", "i'll", "i've", "english"],
-}
 N = 8  # words of a window that may not stand in a published evaluation set
 
 
@@ -65,6 +53,9 @@ class Played:
     statuses: list[int]
 
 
+Grounded = Callable[[Played], Iterable[tuple[int, str]]]
+
+
 def play(tool: AuthoredTool, asked: AuthoredInstruction) -> Played:
     """Act an instruction out against a fresh world.
 
@@ -88,8 +79,12 @@ def play(tool: AuthoredTool, asked: AuthoredInstruction) -> Played:
     return Played(tool, asked, texts, statuses)
 
 
-def check_tool(tool: AuthoredTool, holds: Holds) -> list[Finding]:
-    """Everything wrong with one tool by itself."""
+def check_tool(tool: AuthoredTool, grounded: Grounded) -> list[Finding]:
+    """Everything wrong with one tool by itself.
+
+    Args:
+        grounded: (line, message) of what follows from nothing in an instruction that was acted out.
+    """
 
     def at(line: int, message: str) -> Finding:
         return Finding(tool.file, line or 1, message)
@@ -116,7 +111,7 @@ def check_tool(tool: AuthoredTool, holds: Holds) -> list[Finding]:
             found.append(at(asked.line, f"a rule cannot be carried out: {error}"))
             continue
         found += [at(line, message) for line, message in _scenario(played)]
-        found += [at(line, message) for line, message in _grounded(played, holds)]
+        found += [at(line, message) for line, message in grounded(played)]
     return found
 
 
@@ -187,101 +182,6 @@ def _scenario(played: Played) -> Iterator[tuple[int, str]]:  # noqa: PLR0912 (on
         again = (one.function, one.arguments) == (other.function, other.arguments)
         if again and asked.scenario not in (Scenario.SERVER_ERROR, Scenario.RATE_LIMIT):
             yield other.line, "the same call twice in a row"
-
-
-def _grounded(played: Played, holds: Holds) -> Iterator[tuple[int, str]]:
-    """Values of calls, and numbers and names of the answer, that stand nowhere before."""
-    tool, asked = played.tool, played.asked
-    known = [asked.text, *asked.derived]
-    documented = {f.name: _documented(f) for f in tool.functions}
-    for step, observation in zip(asked.steps, played.observations, strict=True):
-        for name, value in _leaves(step.arguments):
-            texts = [*known, documented[step.function]]
-            if not _follows(value, texts, holds):
-                yield step.line, f"{name} = {value!r} follows from nothing said or seen (or list it: derived)"
-        known.append(observation)
-    everything = [*known, tool.name, *documented.values(), *(s.question for s in asked.steps)]
-    for fact in _facts(asked.answer):
-        if not _follows(fact, everything, holds) and not _counted(fact, played.observations):
-            yield asked.line, f"the answer says {fact!r}, which stands nowhere (or list it: derived)"
-
-
-def _documented(function: Any) -> str:
-    return f"{function.name} {function.description} {function.returns} {json.dumps(function.parameters)}"
-
-
-def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, key)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item, name)
-    elif not isinstance(value, bool) and value is not None:
-        yield name, value
-
-
-def _follows(value: Any, texts: list[str], holds: Holds) -> bool:
-    if holds(value, texts):
-        return True
-    text, joined = folded(value), folded(" \n".join(texts))
-    if text.strip() in joined:
-        return True
-    if NUMBER.fullmatch(str(value).strip()):
-        return _derived_number(_number(str(value)), joined)
-    digits = re.findall(r"\d+", text)
-    if digits and re.search(
-        r"\d{4}-\d\d|\d\d/\d\d|\d{8}|\d\d:\d\d", text
-    ):  # a date or a time, in another form
-        return any(d.lstrip("0") in joined for d in digits) or bool(
-            re.search(
-                r"today|tomorrow|yesterday|week|month|year|noon|midnight|eve|morning|evening|tonight", joined
-            )
-        )
-    wanted = [w for w in re.findall(r"\w+", text) if len(w) > 2]
-    stems = [w[: max(4, len(w) - 3)] for w in wanted]
-    return bool(stems) and sum(stem in joined for stem in stems) >= 0.5 * len(stems)
-
-
-def _number(text: str) -> float:
-    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", text).replace(",", ".")
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
-def _derived_number(wanted: float, joined: str) -> bool:
-    """Whether a number is one of the texts', spelled out, scaled, rounded, a sum, difference or product."""
-    numbers = {_number(n) for n in NUMBER.findall(joined)}
-    numbers |= {_number(n) for n in re.findall(r"\d+", joined)}
-    numbers |= {float(i) for i, word in enumerate(SMALL) if re.search(rf"\b{word}\b", joined)}
-    numbers |= {1.0, 2.0} | {
-        k * n for n in list(numbers)[:60] for k in (60, 100, 1000, 0.01, 0.001, 12, 7, 24)
-    }
-    near = {round(n, digits) for n in numbers if not math.isnan(n) for digits in (0, 1, 2)} | numbers
-    if any(abs(wanted - n) < 1e-6 for n in near):
-        return True
-    few = sorted(n for n in numbers if not math.isnan(n))[:150]
-    pairs = itertools.combinations(few, 2)
-    results = (r for a, b in pairs for r in (a + b, b - a, a * b, *((b / a, a / b) if a and b else ())))
-    return any(abs(wanted - round(r, d)) < 1e-6 for r in results for d in (0, 1, 2))
-
-
-def _counted(fact: str, observations: list[str]) -> bool:
-    """Whether a number is how many entries a response has."""
-    if not fact.isdigit():
-        return False
-    return any(int(fact) <= min(text.count("{"), 60) for text in observations)
-
-
-def _facts(answer: str) -> Iterator[str]:
-    """Numbers, and words with a capital that no sentence accounts for."""
-    yield from (n.rstrip(".,") for n in NUMBER.findall(answer))
-    for found in re.finditer(r"(?<![.!?:…\"“‘(\-–—] )(?<!^)(?<![\w'’\-/.])([A-Z][\w'’.\-]*\w)", answer):
-        before = answer[: found.start()].rstrip()
-        if before and before[-1] not in '.!?:…"“‘(-–—*\n' and folded(found[1]) not in FREE_NAMES:
-            yield re.sub(r"['’]s$", "", found[1])
 
 
 def check_library(tools: list[AuthoredTool], published: Iterable[str] = ()) -> list[Finding]:

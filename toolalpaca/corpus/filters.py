@@ -114,11 +114,8 @@ def _is_non_textual(instance: Instance, functions: set[str]) -> bool:
 REASONS: dict[str, Callable[[Instance, set[str]], bool]] = {
     # An endpoint or the executor agent failed, which says nothing about the instance.
     "machinery_failure": lambda i, _: i.outcome in (Outcome.MODEL_FAILED, Outcome.EXECUTOR_FAILED),
-    # A text of the assistant could not be read, at the end or on the way: trained on, it would teach what
-    # the protocol cannot read. (A broken action input is no such text: it is an error the corpus keeps.)
-    "unparsable_output": lambda i, _: (
-        i.outcome == Outcome.PARSE_ERROR or any(step.error == "parse_error" for step in i.steps)
-    ),
+    # What could not be read ended it. A text that was mended costs a try: training text leaves it out.
+    "unparsable_output": lambda i, _: i.outcome == Outcome.PARSE_ERROR,
     "step_limit": lambda i, _: i.outcome == Outcome.STEP_LIMIT,
     "empty_answer": lambda i, _: not i.final_output.strip(),
     # A line of the answer, or of its thought, begins with a label of the ReAct text.

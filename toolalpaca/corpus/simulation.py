@@ -99,6 +99,7 @@ class Simulator:
         executor: Executor,
         *,
         builtins: list[str],
+        strict: bool = False,
         max_steps: int = MAX_STEPS,
         max_observation: int = MAX_OBSERVATION,
         seed: int = 0,
@@ -106,6 +107,7 @@ class Simulator:
     ):
         self.toolset, self.assistant, self.user, self.executor = toolset, assistant, user, executor
         self.builtins, self.max_steps, self.max_observation = builtins, max_steps, max_observation
+        self.strict = strict
         self.seed, self.prompts = seed, prompts
 
     async def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +131,9 @@ class Simulator:
             prompts=self.prompts,
         )
         opening = assistant_opening(tool, instruction.instruction, self.builtins, self.prompts)
-        result = await run_episode(self.assistant, environment, opening, max_steps=self.max_steps)
+        result = await run_episode(
+            self.assistant, environment, opening, max_steps=self.max_steps, strict=self.strict
+        )
         if result.failure is not None:
             raise result.failure
         instance = Instance(
@@ -145,7 +149,7 @@ class Simulator:
                 "assistant": self.assistant.name,
                 "user": self.user.name,
                 "executor": self.executor.name,
-                "written_by": self._author(tool),
+                **self._author(tool),
                 "seed": self.seed,
                 **({"detail": result.detail} if result.detail else {}),
             },
@@ -154,9 +158,9 @@ class Simulator:
         functions = {function.name for function in tool.functions}
         return {**to_row(instance), "filter": filters.reason_to_drop(instance, functions)}
 
-    def _author(self, tool: Tool) -> str:
-        """Who wrote the instance: a model, or of the embedded teacher its library or its grammar."""
+    def _author(self, tool: Tool) -> dict[str, str]:
+        """What of the embedded teacher wrote the instance: its library, with the file, or its grammar."""
         if self.assistant.identity["model"] != "offline":
-            return self.assistant.name
+            return {}
         world = world_of(tool.openapi)
-        return f"library:{world}" if world else "grammar"
+        return {"written_by": f"library:{world}" if world else "grammar"}

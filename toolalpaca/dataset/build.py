@@ -30,6 +30,7 @@ INPUTS = (
     "dropped_instructions.jsonl",
     "original.jsonl",
 )
+MOST_HELD_OUT_OF = 4  # tools; of fewer, half or more may well be held out
 RECORD = "build.json"
 PACKAGE = Path(__file__).parents[1]
 ROOMS = ("agents", "corpus", "dataset", "models", "openapi", "original")  # whose code shapes the rows
@@ -80,6 +81,8 @@ def build(
     if not plan.instances and not plan.tasks:
         raise ToolAlpacaError(f"{run / 'instances.jsonl'} holds no instance")
     say(_told(plan, run))
+    for line in _warnings(plan):
+        say(f"warning: {line}")
     scratch = Path(tempfile.mkdtemp(prefix=".dataset-", dir=run))
     try:
         record = _fill(run, scratch, plan, options, workers=workers, say=say)
@@ -183,6 +186,22 @@ def _build_line(options: Options) -> str:
     return f"seed {options.seed}, commit {(at['commit'] or 'unknown')[:12]}{state}, {versions}"
 
 
+def _warnings(plan: Plan) -> list[str]:
+    """What a build should not leave to be found out later."""
+    if not plan.tasks:
+        return [
+            "there is no test split: too few tools, all of one API, or none has instances that make tasks; "
+            "--test_tools N holds N tools out"
+        ]
+    tools = plan.tools - len(plan.excluded_tools)
+    if not plan.imported and tools > MOST_HELD_OUT_OF and len(plan.test_tools) > tools / 2:
+        return [
+            f"{len(plan.test_tools)} of {tools} tools are held out for {len(plan.tasks)} tasks, since tools "
+            "of one name or one link of the list count as one API; --test_tools N takes fewer"
+        ]
+    return []
+
+
 def _told(plan: Plan, run: Path) -> str:
     removed = ", ".join(f"{n} {reason}" for reason, n in plan.removed.items()) or "none"
     on = {task.tool_id for task in plan.tasks}
@@ -193,8 +212,6 @@ def _told(plan: Plan, run: Path) -> str:
     ]
     if plan.excluded_tools:
         lines.append(f"{len(plan.excluded_tools)} tools of the excluded file taken out")
-    if not plan.test_tools:
-        lines.append("no tool is held out: too few tools, or none has instances that make tasks")
     return "; ".join(lines)
 
 

@@ -52,6 +52,7 @@ def render(
     """
     made_by = {**makers_of(run), **{ROLES[role]: who for role, who in statistics["models"].items()}}
     teachers = statistics["models"]["assistant"]
+    written_by = statistics["written_by"] or {"grammar": statistics["instances"]}
     rows = {
         config["name"]: " + ".join(f"{s['num_examples']:,} {s['name']}" for s in config["info"]["splits"])
         for config in built
@@ -69,6 +70,8 @@ def render(
         notes=[f"{count} {_cell(what)}" for what, count in sorted((imported.get("notes") or {}).items())],
         has_instances=statistics["instances"] > 0,
         offline=any(is_offline(teacher) for teacher in teachers),
+        library=f"{written_by['library']:,}" if written_by.get("library") else "",
+        grammar=f"{written_by['grammar']:,}" if written_by.get("grammar") else "",
         offline_parts=[part for part, who in made_by.items() if any(map(is_offline, who))],
         others=sorted(
             {_cell(n) for who in made_by.values() for n in who if not is_offline(n) and n != source}

@@ -31,7 +31,8 @@ def corpus_statistics(run: str | Path) -> dict[str, Any]:
     Beside the names of TABLE_1: `no_call`, `tools_by_category`, `by_category` (instances), `by_scenario`,
     `by_outcome`, `by_label`, `by_error`, `by_status`, `filters` (of instances) and
     `instruction_filters`, each a dict of counts; `instruction_lengths` and `output_lengths`, words ->
-    instances; `models`, the names of those that made the instances, by role. Lengths are words between
+    instances; `written_by`, what of the embedded teacher wrote instances; `models`, the names of those that
+    made the instances, by role. Lengths are words between
     spaces, and calls are steps, those of built-in tools and those that were refused included: the labels
     no_call, single_call and multi_call of `filters` say the same.
     """
@@ -44,7 +45,7 @@ def corpus_statistics(run: str | Path) -> dict[str, Any]:
         name: Counter()
         for name in (
             *("scenario", "outcome", "label", "error", "status", "assistant", "user", "executor", "calls"),
-            *("instruction", "output", "category"),
+            *("instruction", "output", "category", "written_by"),
         )
     }
     for row in _rows(run / "instances.jsonl"):
@@ -70,6 +71,7 @@ def corpus_statistics(run: str | Path) -> dict[str, Any]:
             f"by_{name}": dict(counts[name].most_common())
             for name in ("category", "scenario", "outcome", "label", "error", "status")
         },
+        "written_by": dict(counts["written_by"]),
         "filters": dict(filters.most_common()),
         "instruction_filters": dict(unused.most_common()),
         "models": {role: sorted(counts[role]) for role in ("assistant", "user", "executor")},
@@ -88,6 +90,8 @@ def _count(row: dict[str, Any], counts: dict[str, Counter[Any]], category: dict[
     counts["error"].update(s["error"] for s in steps if s.get("error"))
     counts["status"].update(s["status"] for s in steps if s.get("status"))
     made_by = row.get("provenance") or {}
+    if made_by.get("written_by"):
+        counts["written_by"][str(made_by["written_by"]).partition(":")[0]] += 1
     for role in ("assistant", "user", "executor"):
         if made_by.get(role):
             counts[role][str(made_by[role])] += 1

@@ -8,7 +8,8 @@ any machine.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,12 @@ from toolalpaca.corpus.quality import tokens
 from toolalpaca.dataset.decontaminate import Decontaminator, near_duplicate
 from toolalpaca.dataset.tasks import to_task
 from toolalpaca.files import read_records
+from toolalpaca.offline.library.specification import is_held_out
 from toolalpaca.original.reading import has_own_tasks
 from toolalpaca.schema import Instance, Outcome, Scenario, Task, Tool, ToolAlpacaError
 
 TEST_TOOLS = 10
-TOOL_TEXTS = ("tool_id", "name", "category", "link")
+TOOL_TEXTS = ("tool_id", "name", "category", "link", "openapi")
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Plan:
     excluded_instances: frozenset[str] = frozenset()
     reasons: dict[str, int] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
+    tools: int = 0
     instances: int = 0
     has_training: bool = True
     imported: bool = False  # the tasks are those of an imported evaluation file
@@ -58,7 +61,13 @@ def rank(seed: int, text: str) -> str:
 
 
 def groups(tools: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Tool id -> name of its group: tools of one API, one name or one link share it."""
+    """Tool id -> name of its group: tools of one API, one name or one link of the list share it.
+
+    An address that a specification itself gives (its server, its documentation) is no link of the list: many
+    services stand behind one gateway.
+    """
+    tools = list(tools)
+    shared = Counter(_link(tool) for tool in tools)
     group: dict[str, str] = {}
     owner: dict[tuple[str, str], str] = {}
 
@@ -71,11 +80,27 @@ def groups(tools: Iterable[dict[str, Any]]) -> dict[str, str]:
         tool_id = tool["tool_id"]
         group[tool_id] = tool_id
         keys = [("api", tool_id.split("~")[0]), ("name", tool["name"].strip().lower())]
-        if tool.get("link", "").strip("/ "):
-            keys.append(("link", tool["link"].strip("/ ").lower()))
+        if _link(tool) and shared[_link(tool)] > 1 and not _is_gateway(tool):
+            keys.append(("link", _link(tool)))
         for key in keys:
             group[find(tool_id)] = find(owner.setdefault(key, tool_id))
     return {tool_id: find(tool_id) for tool_id in group}
+
+
+def _link(tool: dict[str, Any]) -> str:
+    return tool.get("link", "").strip("/ ").lower()
+
+
+def _is_gateway(tool: dict[str, Any]) -> bool:
+    try:
+        document = json.loads(tool.get("openapi") or "{}")
+    except ValueError:
+        return False
+    servers = document.get("servers")
+    stated = [server.get("url") for server in servers if isinstance(server, dict)] if servers else []
+    outside = document.get("externalDocs")
+    stated.append(outside.get("url") if isinstance(outside, dict) else None)
+    return _link(tool) in {url.strip("/ ").lower() for url in stated if isinstance(url, str)}
 
 
 def choose(
@@ -142,6 +167,7 @@ def make_plan(
         {key: getattr(tool, key) for key in TOOL_TEXTS} for tool in read_records(run / "toolset.jsonl", Tool)
     ]
     plan = Plan()
+    plan.tools = len(tools)
     held = exclude or Decontaminator(max_overlap)
     plan.excluded_tools = frozenset(t["tool_id"] for t in tools if held.holds_tool(t["tool_id"], t["name"]))
     tools = [tool for tool in tools if tool["tool_id"] not in plan.excluded_tools]
@@ -164,7 +190,11 @@ def make_plan(
         chosen = sorted({task.tool_id for task in plan.tasks})
     else:
         categories = {tool["tool_id"]: tool["category"] for tool in tools}
-        chosen = choose(group_of, categories, clean, n=test_tools, per_tool=tasks_per_tool, seed=seed)
+        marked = sorted(tool["tool_id"] for tool in tools if is_held_out(tool["openapi"]))
+        if marked and test_tools is None:  # authored for it: all that they hold becomes tasks
+            chosen, tasks_per_tool = marked, len(instructions)
+        else:
+            chosen = choose(group_of, categories, clean, n=test_tools, per_tool=tasks_per_tool, seed=seed)
         plan.tasks = _tasks(run, chosen, tasks_per_tool, seed, plan)
     held_groups = {group_of[tool_id] for tool_id in chosen}
     plan.test_tools = frozenset(t for t, group in group_of.items() if group in held_groups)

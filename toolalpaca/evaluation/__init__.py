@@ -7,6 +7,7 @@ attempts    a model at tasks
 scoring/    episodes and gold to verdicts
 judge       a language model as judge
 agreement   our verdicts against a judge's
+disagreements  what a person says of each disagreement
 gold_lint   what is wrong with gold labels
 scored      scored runs read back
 metrics     rates and error counts
@@ -16,5 +17,7 @@ tables      one table, three renderings
 paper       the paper's own figures
 report      the report
 page        self-contained pages, from pages/
+grounding   whether facts of authored texts follow from what was said and seen
+derived     numbers that follow
 review      the paper's Table 2 by people
 """

@@ -78,17 +78,17 @@ def report(entries: list[Judged]) -> str:
     pairs = compare(entries)
     if not pairs:
         return f"episodes: {len(entries)}, none with a solution and a verdict of the judge"
-    binary = metrics.agreement((_correct(e.process), _correct(label(v))) for e, v in pairs)
+    ours = [(correct(e.process), correct(label(v))) for e, v in pairs]
+    literal = [(correct(e.process), "correct" if matches(e) else "not correct") for e, _ in pairs]
+    binary, exact = metrics.agreement(ours), metrics.agreement(literal)
     certain = metrics.agreement((e.process, label(v)) for e, v in pairs if e.process in ("Yes", "No"))
-    exact = metrics.agreement(
-        (_correct(e.process), "correct" if matches(e) else "not correct") for e, _ in pairs
-    )
     lines = [
         f"episodes: {len(entries)}, with a solution and a verdict: {len(pairs)}",
         *(f"left out: {e.tool} {e.number}: {e.problem}" for e in entries if e.problem),
-        f"agreement: {_figure(binary)}, the judge's Uncertain counted as not correct",
-        f"agreement: {_figure(certain)} on the {certain.n} certain verdicts",
-        f"for comparison, exact matching of names and arguments: {_figure(exact)}",
+        f"agreement: {binary}, the judge's Uncertain counted as not correct",
+        f"agreement: {certain} on the {certain.n} certain verdicts",
+        f"for comparison, exact matching of names and arguments: {exact}",
+        f"95% bootstrap interval of kappa: {_interval(ours)}; of exact matching's: {_interval(literal)}",
         "",
         f"{'judge / ours':<14}" + "".join(f"{name:>10}" for name in LABELS),
     ]
@@ -98,14 +98,15 @@ def report(entries: list[Judged]) -> str:
         for judge in ("Yes", "No", "Uncertain")
     ]
     lines += ["", *_by_tool(pairs)]
-    different = [(e, v) for e, v in pairs if _correct(e.process) != _correct(label(v))]
+    different = [(e, v) for e, v in pairs if correct(e.process) != correct(label(v))]
     lines += ["", f"disagreements: {len(different)}"]
     lines += [f"  {e.tool} {e.number}: judge {e.process}, ours {label(v)}: {reason(v)}" for e, v in different]
     return "\n".join(lines)
 
 
-def _figure(found: metrics.Agreement) -> str:
-    return f"{100 * found.observed:.1f}% (kappa {found.kappa:.2f})"
+def _interval(pairs: list[tuple[str, str]]) -> str:
+    low, high = metrics.kappa_interval([(a == "correct", b == "correct") for a, b in pairs])
+    return f"{low:.2f} to {high:.2f}"
 
 
 def reason(verdict: Verdict) -> str:
@@ -118,7 +119,7 @@ def reason(verdict: Verdict) -> str:
     return (
         "; ".join(found).replace(" in step 0:", " at the end:")
         or (verdict.unscored if verdict.procedure is None else "")
-        or "every gold step is met"
+        or verdict.reason
     )
 
 
@@ -136,7 +137,8 @@ def published_report(entries: list[Judged]) -> str:
     return "\n".join(lines)
 
 
-def _correct(name: str | None) -> str:
+def correct(name: str | None) -> str:
+    """A verdict as one of two; Uncertain counts as not correct, as in the published totals."""
     return "correct" if name == "Yes" else "not correct"
 
 
@@ -144,7 +146,7 @@ def _by_tool(pairs: list[tuple[Judged, Verdict]]) -> list[str]:
     """Agreement with each tool left out, so that one tool's share in the figure is seen."""
     labels: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for entry, verdict in pairs:
-        labels[entry.tool].append((_correct(entry.process), _correct(label(verdict))))
+        labels[entry.tool].append((correct(entry.process), correct(label(verdict))))
     if len(labels) < 2:
         return []
     lines = [f"{'tool':<26}{'agree':>8}{'of':>5}{'kappa without it':>19}"]

@@ -45,6 +45,7 @@ class Attempts:
         user: plays the user, and looks things up in responses that were cut.
         style: `react`, `vicuna`, or `tools` for native function calling.
         detail: how much documentation the prompt holds, `full` or `compact`.
+        strict: read replies in the protocol's own form alone.
     """
 
     def __init__(
@@ -57,13 +58,14 @@ class Attempts:
         style: str = "react",
         detail: str = "full",
         builtins: list[str] | None = None,
+        strict: bool = False,
         max_steps: int = MAX_STEPS,
         max_observation: int = MAX_OBSERVATION,
         seed: int = 0,
         prompts: PromptFolder | None = None,
     ):
         self.tools, self.student, self.user, self.executor = tools, student, user, executor
-        self.style, self.detail, self.builtins = style, detail, builtins
+        self.style, self.detail, self.builtins, self.strict = style, detail, builtins, strict
         self.max_steps, self.max_observation = max_steps, max_observation
         self.seed, self.prompts = seed, prompts
 
@@ -96,7 +98,9 @@ class Attempts:
         else:
             style = react.STYLES[self.style]
             opening = react.opening(functions, task.instruction, style, self.detail, self.prompts)
-        result = await run_episode(student, environment, opening, style=style, max_steps=self.max_steps)
+        result = await run_episode(
+            student, environment, opening, style=style, max_steps=self.max_steps, strict=self.strict
+        )
         if result.failure is not None:
             if not (result.steps and TOO_LONG.search(str(result.failure))):
                 raise result.failure

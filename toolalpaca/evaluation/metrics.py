@@ -99,6 +99,32 @@ class Agreement:
         chance = sum(rows[label] * columns[label] for label in rows) / self.n**2
         return (self.observed - chance) / (1 - chance) if chance < 1 else 1.0
 
+    def __str__(self) -> str:
+        return f"{100 * self.observed:.1f}% (kappa {self.kappa:.2f})"
+
+
+def kappa_interval(
+    pairs: Sequence[tuple[bool, bool]], resamples: int = 5_000, seed: int = 0
+) -> tuple[float, float]:
+    """95% interval of Cohen's kappa on two-valued labels, items resampled (percentile bootstrap)."""
+    import numpy as np
+    from scipy.stats import bootstrap
+
+    def kappa(one: np.ndarray, other: np.ndarray, axis: int) -> np.ndarray:
+        p, q = one.mean(axis), other.mean(axis)
+        chance = p * q + (1 - p) * (1 - q)
+        certain = chance >= 1
+        beyond = ((one == other).mean(axis) - chance) / np.where(certain, 1, 1 - chance)
+        return np.where(certain, 1.0, beyond)
+
+    if len(pairs) < 2:
+        return -1.0, 1.0
+    columns = np.array(pairs, dtype=float).T
+    found = bootstrap(
+        tuple(columns), kappa, paired=True, n_resamples=resamples, method="percentile", rng=seed
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
 
 def agreement(pairs: Iterable[tuple[str, str]]) -> Agreement:
     """Agreement of two annotators, given each item's pair of labels."""

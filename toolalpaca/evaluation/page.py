@@ -144,6 +144,7 @@ def _episode(model: int, task: str, attempt: Attempt) -> dict[str, Any]:
         "procedure": attempt.measure("procedure"),
         "answer": attempt.measure("answer"),
         "overall": attempt.measure("overall"),
+        "reason": verdict.reason if verdict else "",
         "unscored": verdict.unscored if verdict else "no verdict",
         "judged": [{"judge": j["judge"], **{k: j.get(k) for k in JUDGED}} for j in attempt.judgements],
     }

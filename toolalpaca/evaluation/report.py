@@ -19,6 +19,7 @@ from toolalpaca.evaluation.results import (
     percent,
     rate,
     record,
+    replies,
     table_3,
     table_4,
 )
@@ -105,6 +106,7 @@ def write_report(
         ("table2", table_2(reviews) if reviews else None),
         ("table3", table_3(evaluations)),
         ("table4", table_4(evaluations)),
+        ("replies", replies(evaluations)),
         ("judged", judged(evaluations)),
         ("scenarios", by_scenario(evaluations)),
         ("comparisons", comparisons(evaluations)),

@@ -11,7 +11,9 @@ from toolalpaca.evaluation import paper
 from toolalpaca.evaluation.comparison import bootstrap_tasks, compare_paired, pass_hat_k, wilson
 from toolalpaca.evaluation.scored import JUDGED, MACHINERY, MEASURES, Evaluation
 from toolalpaca.evaluation.tables import Table
-from toolalpaca.schema import ErrorType
+from toolalpaca.models.react import STYLES
+from toolalpaca.models.replies import read_reply
+from toolalpaca.schema import Episode, ErrorType, ReplyError
 
 UNKNOWN = "–"
 
@@ -126,6 +128,39 @@ def _unscored_notes(evaluations: Sequence[Evaluation]) -> list[str]:
             listed = "; ".join(f"{reason} {count}" for reason, count in reasons.most_common(6))
             notes.append(f"{e.label}: beside the denominators, not or not fully scored: {listed}.")
     return notes
+
+
+def replies(evaluations: Sequence[Evaluation]) -> Table | None:
+    """How the models' replies were written; None where no run holds any reply."""
+    kinds = ("as asked", "decorated", "refusal without\na label", "unreadable")
+    table = Table("", "How replies were written", ["model", "replies", *kinds])
+    for e in evaluations:
+        counts = Counter(kind for a in e.attempts for kind in reply_kinds(a.episode))
+        n = sum(counts.values())
+        if n:
+            table.rows.append([e.label, str(n), *(str(counts[kind]) for kind in kinds)])
+            table.records += [
+                record("measured", e.label, f"replies {kind}".replace("\n", " "), counts[kind], n)
+                for kind in kinds
+            ]
+    table.notes = [
+        "Decorated replies have Markdown, quotes or Python's literals around a step that can be told for "
+        "sure; they are read and cost a model nothing (`--strict` refuses them). A refusal without its label "
+        "declines the task in words: a parse error of the protocol, told apart from what nobody can read.",
+    ]
+    return table if table.rows else None
+
+
+def reply_kinds(episode: Episode) -> list[str]:
+    """For each reply of an episode how it was written, one of the kinds of the table `replies`."""
+    style, kinds = STYLES.get(episode.style, STYLES["react"]), []
+    for text in episode.texts:
+        try:
+            kinds.append("decorated" if read_reply(text, style).decorated else "as asked")
+        except ReplyError as error:
+            refusal = error.reason == "refusal_without_label"
+            kinds.append("refusal without\na label" if refusal else "unreadable")
+    return kinds
 
 
 def judged(evaluations: Sequence[Evaluation]) -> Table | None:

@@ -2,16 +2,18 @@
 
 A `Prompt` comes in, a `Completion` goes out; ReAct and native texts are rendered and parsed here.
 
-prompts   prompts are files in prompts/, rendered to messages
-react     the ReAct text: one renderer, one parser
-native    native function calling behind the ReAct loop
-boundary  `complete(prompt)`: configurations, replies, cache keys
-endpoint  openai/<model>: OpenAI-compatible endpoints, with retries
-retrying  the retry policy, whole
-pacing    slots, limits per minute, backoff
-keys      keys from the environment, and out of every text
-hf        hf/<path or id>: transformers in this process
-batching  decoding of many requests at once
-kv_cache  keys and values of a batch
-beams     beam search
+prompts     prompts are files in prompts/, rendered to messages
+react       the ReAct text: one renderer, one parser
+replies     decorated replies read, ambiguous ones refused
+native      native function calling behind the ReAct loop
+tool_blocks tool calls that stand in a reply's text
+boundary    `complete(prompt)`: configurations, replies, cache keys
+endpoint    openai/<model>: OpenAI-compatible endpoints, with retries
+retrying    the retry policy, whole
+pacing      slots, limits per minute, backoff
+keys        keys from the environment, and out of every text
+hf          hf/<path or id>: transformers in this process
+batching    decoding of many requests at once
+kv_cache    keys and values of a batch
+beams       beam search
 """

@@ -6,20 +6,19 @@ import asyncio
 import concurrent.futures
 import hashlib
 import json
-import re
 import threading
 from pathlib import Path
 from typing import Any
 
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelConfig, ModelFailure
 from toolalpaca.models.prompts import Prompt
+from toolalpaca.models.tool_blocks import tool_calls
 from toolalpaca.schema import ToolAlpacaError
 
 DEFAULT_NEW_TOKENS = 512
 WHOLE = 1 << 26  # bytes of a weight file up to which all of it is hashed
 STRIDE, SAMPLE = 1 << 20, 1 << 12  # beyond: so many bytes in each stride
 VICUNA_TEMPLATE = Path(__file__).parents[2] / "recipes" / "chat_templates" / "vicuna.jinja"
-TOOL_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
 
 
 class HFModel(ChatModel):
@@ -224,20 +223,3 @@ def with_objects(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {**m, "tool_calls": [parsed(call) for call in m["tool_calls"]]} if m.get("tool_calls") else m
         for m in messages
     ]
-
-
-def tool_calls(text: str) -> tuple[dict[str, Any], ...]:
-    """OpenAI-style tool calls in a reply: `<tool_call>{...}</tool_call>` (Qwen) or bare JSON (Llama 3.1)."""
-    pieces = TOOL_CALL.findall(text) or ([text.strip()] if text.strip().startswith("{") else [])
-    calls = []
-    for piece in pieces:
-        try:
-            call = json.loads(piece)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(call, dict) and isinstance(call.get("name"), str):
-            arguments = call.get("arguments", call.get("parameters", {}))
-            arguments = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-            function = {"name": call["name"], "arguments": arguments}
-            calls.append({"id": f"call_{len(calls)}", "type": "function", "function": function})
-    return tuple(calls)

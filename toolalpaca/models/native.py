@@ -15,7 +15,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from toolalpaca.models import react
+from toolalpaca.models import react, tool_blocks
 from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Message, Prompt, PromptFolder
 from toolalpaca.models.react import Action
@@ -136,18 +136,17 @@ def to_react(completion: Completion, names: Mapping[str, str] = MappingProxyType
 
     `names` gives the function of each native name that is not the function's own.
     """
-    # In the text of a chat template the call stands as markup, or is all of it.
-    said = completion.text.partition("<tool_call>")[0] if completion.tool_calls else completion.text
-    thought = react.inline("" if completion.tool_calls and said.lstrip().startswith("{") else said)
+    calls = completion.tool_calls or tool_blocks.tool_calls(completion.text)
+    if not calls and tool_blocks.OPEN in completion.text:
+        return [react.inline(completion.text)]  # a call that cannot be read is no answer
+    thought = react.inline(tool_blocks.beside(completion.text) if calls else completion.text)
     texts = []
-    for number, call in enumerate(completion.tool_calls):
+    for number, call in enumerate(calls):
         function = call["function"]
-        arguments = function.get("arguments")
-        if not isinstance(arguments, str):
-            arguments = json.dumps(arguments or {}, ensure_ascii=False)
+        arguments = tool_blocks.arguments_text(function.get("arguments"))
         name = function["name"].replace("\n", " ").strip()
         name = names.get(name, name)
-        texts.append(react.render_action("" if number else thought, name, arguments or "{}"))
+        texts.append(react.render_action("" if number else thought, name, arguments))
     if texts:
         return texts
     return [react.render_answer("", thought) if thought else ""]

@@ -11,17 +11,17 @@ import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from toolalpaca.runs import statements as sql
-from toolalpaca.models.pacing import Gate, Stopped
 from toolalpaca.files import dumps
+from toolalpaca.models.pacing import Gate, Stopped
+from toolalpaca.models.retrying import KEY_REFUSED, UNPAID
+from toolalpaca.runs import statements as sql
 from toolalpaca.runs.forecast import ROW_USAGE, Forecast
 from toolalpaca.runs.ledger import Ledger
 from toolalpaca.runs.progress import Progress, Summary
-from toolalpaca.models.retrying import KEY_REFUSED, UNPAID
 from toolalpaca.runs.recorder import Meter, Recorded
 from toolalpaca.runs.rows import Row, StageRows
-from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 from toolalpaca.runs.stopping import on_signals
+from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 
 WIDEST = 8  # rows in work, as a multiple of the concurrency, while others wait out a backoff
 MAX_DETAIL = 2000  # characters of a failure's detail that are kept

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.runs import statements as sql
 from toolalpaca.models.boundary import Completion, decode
+from toolalpaca.runs import statements as sql
 from toolalpaca.schema import ToolAlpacaError
 
 FORMAT = 2

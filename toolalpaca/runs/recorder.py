@@ -8,18 +8,19 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolalpaca.runs import statements as sql
-from toolalpaca.models.pacing import Refusals, Stopped
-from toolalpaca.runs.ledger import Ledger
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelFailure, completion_key
+from toolalpaca.models.pacing import Refusals, Stopped
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.models.retrying import KEY_REFUSED, UNPAID
+from toolalpaca.runs import statements as sql
 from toolalpaca.runs.forecast import ROW_USAGE
+from toolalpaca.runs.ledger import Ledger
 
 REDRAWN = 1_000_000  # a draw's sample index is so much above that of the one whose place it takes
 EXPECTED_OUT = 1024  # tokens assumed for a reply whose length has no limit, when money is reserved
 LENGTH_LIMITS = ("max_tokens", "max_completion_tokens")
 BYTES_PER_TOKEN = 3  # pessimistic for English and for Chinese, for reserving money
+
 
 @dataclass
 class Meter:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.runs import ledger as store
-from toolalpaca.runs import statements as sql
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelFailure, completion_key
 from toolalpaca.models.prompts import Prompt
+from toolalpaca.runs import ledger as store
+from toolalpaca.runs import statements as sql
 from toolalpaca.runs.recorder import REDRAWN, failure_key
 from toolalpaca.schema import ToolAlpacaError
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.runs import statements as sql
 from toolalpaca.files import atomic_write, dumps
+from toolalpaca.runs import statements as sql
 from toolalpaca.runs.ledger import Ledger
 from toolalpaca.runs.progress import Summary
 from toolalpaca.schema import ToolAlpacaError

@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from toolalpaca.files import dumps
+from toolalpaca.models.boundary import ChatModel, ModelConfig, load_models_file
+from toolalpaca.models.prompts import PromptFolder, packaged
+from toolalpaca.offline.loading import load_model
 from toolalpaca.runs import manifest
 from toolalpaca.runs import statements as sql
 from toolalpaca.runs.engine import Work
-from toolalpaca.files import dumps
 from toolalpaca.runs.ledger import Ledger
-from toolalpaca.models.boundary import ChatModel, ModelConfig, load_models_file
-from toolalpaca.offline.loading import load_model
 from toolalpaca.runs.progress import Summary
-from toolalpaca.models.prompts import PromptFolder, packaged
 from toolalpaca.runs.recorder import Meter, Recorded
 from toolalpaca.runs.replay import Replay
 from toolalpaca.runs.rows import Row, StageRows
@@ -28,7 +28,16 @@ from toolalpaca.schema import ToolAlpacaError
 ROLES = {"default", "teacher", "assistant", "user", "executor", "student", "judge"}
 # Every argument of a script defines its result, but those that cannot change what becomes of a row:
 EXECUTION = {"out", "name", "concurrency", "retry_failed", "max_cost"}  # where and how the work is done
-ROWS = {"run", "apis", "tools", "variants", "tasks", "samples", "votes", "limit"}  # each row is compared itself
+ROWS = {
+    "run",
+    "apis",
+    "tools",
+    "variants",
+    "tasks",
+    "samples",
+    "votes",
+    "limit",
+}  # each row is compared itself
 ELSEWHERE = {"models", "prompts"}  # compared by content: the models' identities, the templates' hashes
 NOT_DEFINING = EXECUTION | ROWS | ELSEWHERE
 
@@ -77,7 +86,8 @@ class Run:
 
         Args:
             config: what defines the stage's result besides its input rows: `vars(args)`, of which what
-                cannot change a result (NOT_DEFINING) is left out, and taken from here when it is not given. When the folder holds the stage with another one, it is refused.
+                cannot change a result (NOT_DEFINING) is left out, and taken from here when it is not given.
+                When the folder holds the stage with another one, it is refused.
             prompts: templates that replace the packaged ones.
             models: a `--models` file.
             retry_failed: run only the rows that failed before.
@@ -176,8 +186,8 @@ class Run:
 
         `fn` returns one row or a list of rows, and raises RowFailure when the row cannot be done. Rows
         that are done are not done again; one whose content changed is. `concurrency` is the number of
-        rows in work at once, or "auto" to find what the endpoint allows. `failed` makes the output's row of one that
-        failed and of the reason; without it there is none.
+        rows in work at once, or "auto" to find what the endpoint allows. `failed` makes the output's row of
+        one that failed and of the reason; without it there is none.
 
         Raises:
             ToolAlpacaError: two rows of one key, the endpoint refuses every call, the disk is full.

@@ -227,3 +227,61 @@ def test_me_is_whoever_asks(users, right):
         "Share the file with me and the board.", gold, [step("shareFile", {"users": users}, {})], share
     )
     assert given.procedure is right
+
+
+def test_every_verdict_tells_its_reason():
+    gold = [("searchHolidays", '{"keyword": "Nowruz"}')]
+    right = verdict("Find Nowruz.", gold, [step("searchHolidays", {"keyword": "Nowruz"}, [])], HOLIDAYS)
+    assert right.reason == "every gold step is met: gold step 1 (searchHolidays) by step 1"
+    wrong = verdict("Find Nowruz.", gold, [step("searchHolidays", {"keyword": "Holi"}, [])], HOLIDAYS)
+    assert wrong.reason == (
+        "input error, step 1: searchHolidays: keyword = 'Holi', expected 'Nowruz', which the instruction says"
+    )
+    missing = verdict("Find Nowruz.", gold, [step("getWeather", {}, [])], HOLIDAYS)
+    assert missing.reason == "wrong action, at the end: ends without the needed call of searchHolidays"
+    made_up = verdict(*REPORT, [step("getSeller", {"sellerId": "S-1"}, {}), REPORTED], SHOP)
+    assert made_up.procedure is False
+    assert made_up.reason == "redundant action, step 1: calls getSeller beyond what the task needs"
+
+
+def test_a_result_that_nothing_uses():
+    shown = [{"name": "Nowruz", "country": "Iran", "date": "20 March", "note": "the first day of spring"}]
+    call, gold = (
+        step("searchHolidays", {"keyword": "Nowruz"}, shown),
+        [("searchHolidays", '{"keyword": "Nowruz"}')],
+    )
+    ask = "When is Nowruz?"
+    for answer in ("It is on March 20.", "It marks the beginning of spring."):
+        assert verdict(ask, gold, [call], HOLIDAYS, answer).procedure is True
+    ignored = verdict(ask, gold, [call], HOLIDAYS, "Sure! Anything else? USER: No. It is on March 20.")
+    assert (ignored.procedure, found(ignored)) == (False, {(ErrorType.REDUNDANT_ACTION, 0)})
+    nothing = step("searchHolidays", {"keyword": "Nowruz"}, [])
+    assert verdict(ask, gold, [nothing], HOLIDAYS, "I found none.").procedure is True
+
+
+def test_a_value_refused_once_may_be_mended_and_not_guessed_again():
+    tool = tool_of(
+        get("listFerns", parameter("light", required=True, enum=["full sun", "shade", "deep shade"]))
+    )
+    gold = [("listFerns", '{"light": "shade"}')]
+    listed = "Parameter type error: \"light\", expected one of ['full sun', 'shade', 'deep shade']"
+    first = step("listFerns", {"light": "dark"}, listed, status=0)
+    second = step("listFerns", {"light": "shady"}, listed, status=0)
+    last = step("listFerns", {"light": "shade"}, [])
+    ask = "Which ferns like shade?"
+    mended = verdict(ask, gold, [first, last], tool)
+    assert (mended.procedure, found(mended)) == (True, {(ErrorType.INPUT_ERROR, 0)})
+    guessed = verdict(ask, gold, [first, second, last], tool)
+    assert guessed.procedure is False
+    assert "light is again none of the values" in guessed.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("Oslo population", True), ("population", False)],
+)
+def test_a_search_keeps_the_name_of_what_it_looks_for(text, right):
+    tool = tool_of(get("answer", parameter("query", required=True)))
+    gold = [("answer", '{"query": "the population of Oslo"}')]
+    ask = "Find out the population of Oslo."
+    assert verdict(ask, gold, [step("answer", {"query": text}, {})], tool).procedure is right

@@ -182,6 +182,7 @@ function attempt(episode, task) {
       h("h3", {}, ...visible(labelOf(episode))),
       h("div", { class: "chips" }, chip("procedure", episode.procedure), chip("answer", episode.answer),
         chip("overall", episode.overall), typeChips(episode)),
+      episode.reason ? h("p", { class: "small" }, "Procedure: ", ...visible(episode.reason.slice(0, 4000))) : "",
       unscored,
       episode.judged.map((judged) => h("p", { class: "small soft" }, "Judge ", ...visible(judged.judge), ": process ",
         h("b", {}, judged.process || "not scored"), ", response ", h("b", {}, judged.response || "not scored"))),

@@ -9,6 +9,7 @@ alignment    which calls meet which gold steps
 matching     whether a call does what a gold step asks
 whole_calls  what the instruction asks of a call as a whole
 mismatch     reasons why it does not
+use          whether an answer goes by what the calls returned
 examined     an episode under examination, and what was found
 spare_calls  calls that meet no gold step
 kinds        what kind of thing a parameter holds

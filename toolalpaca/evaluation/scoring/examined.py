@@ -18,12 +18,16 @@ class Scored:
 
     findings: list[Finding] = field(default_factory=list)
     broken: bool = False
+    breaking: list[str] = field(default_factory=list)
 
     def add(self, kind: ErrorType, step: int, reason: str, breaks: bool) -> None:
         reason = shortened(reason, MAX_REASON)
         if not any(f.type == kind and f.step == step and f.reason == reason for f in self.findings):
             self.findings.append(Finding(kind, step, reason))
-        self.broken |= breaks
+        if breaks:
+            self.broken = True
+            where = f"step {step + 1}" if step >= 0 else "at the end"
+            self.breaking.append(f"{kind.replace('_', ' ')}, {where}: {reason}")
 
 
 @dataclass

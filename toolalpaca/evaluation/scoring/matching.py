@@ -170,6 +170,8 @@ class Slot:
             return True
         if is_kind(self.parameter, SEARCH) and meaning(text) <= stated.word_set:
             return True
+        if len(words(text)) > 1 and plain(text) in plain(stated.text):
+            return True  # "sales app" of a "sales application"
         # "me": whoever is meant, the word settles nothing
         return stated.says(gold) and (number(gold) is not None or bool(content(text)))
 
@@ -183,7 +185,15 @@ class Slot:
             several = isinstance(gold, str) and len(words(gold)) > 1
             if several and any(squash(gold) in squash(text) for text in texts):
                 return []
-        return [absent(self.name, gold)]
+        return [absent(self.name, gold, self._source(gold))]
+
+    def _source(self, gold: Any) -> str:
+        """Where a person finds the expected value."""
+        if isinstance(gold, Ref | Open | dict | list):
+            return ""
+        if self.known.instruction.says(gold):
+            return "which the instruction says"
+        return "in which the gold's calls differ" if self.distinct else "which the gold has"
 
     def _default(self, gold: Any) -> bool:
         """Whether the specification says that leaving the parameter out means the same."""
@@ -235,7 +245,7 @@ class Slot:
             if met is not None:
                 rest = rest[:met] + rest[met + 1 :]
             elif slot.fixed(item):
-                return [differs(self.name, gold, given)]
+                return [differs(self.name, gold, given, slot._source(item))]
         extra = [item for item in rest if not self.known.read(item)]
         return [differs(self.name, gold, given)] if extra and any(map(slot.fixed, gold)) else []
 
@@ -258,7 +268,7 @@ class Slot:
             return self._unfixed(gold, given)
         if self._near(gold, given):
             return []
-        wrong = [differs(self.name, gold, given)]
+        wrong = [differs(self.name, gold, given, self._source(gold))]
         invented = names_one_thing(parameter) and not known.holds(given)
         return [*wrong, illusory(self.name, given)] if invented else wrong
 
@@ -272,7 +282,7 @@ class Slot:
         looked_up = names_one_thing(self.parameter) and plain(one) not in plain(known.instruction.text)
         if looked_up and known.returned(given) and not known.instruction.hold(given):
             return True
-        if same_airport(one, other, f"{self.name} {self.parameter.description}"):
+        if same_airport(one, other, f"{self.parameter.description} {known.instruction.text}"):
             return True
         if stands_for(other, one) and not number(gold):
             return True
@@ -291,7 +301,8 @@ class Slot:
             return kept >= PROSE_SHARE and known.instruction.share(other) >= PROSE_SHARE
         if is_kind(self.parameter, SEARCH):
             return finds(one, other, known.instruction, self.distinct)
-        return content(one) <= content(other) and known.instruction.share(other) == 1
+        whole = content(one) <= content(other) or plain(one) in plain(other)
+        return whole and known.instruction.share(other) == 1
 
     def _day(self, gold: Any, given: Any) -> list[Mismatch]:
         """A day that is open has to be one all the same: digits, or words that were read."""

@@ -27,14 +27,16 @@ def illusory(name: str, value: Any) -> Mismatch:
     return Mismatch(ErrorType.ILLUSORY_INPUT, name, f"{name} = {shortly(value)}: {where}")
 
 
-def differs(name: str, gold: Any, given: Any) -> Mismatch:
-    """A value that is another than the expected one."""
-    return Mismatch(ErrorType.INPUT_ERROR, name, f"{name} = {shortly(given)}, expected {shortly(gold)}")
+def differs(name: str, gold: Any, given: Any, source: str = "") -> Mismatch:
+    """A value that is another than the expected one; `source` says where that stands."""
+    expected = f"expected {shortly(gold)}{source and f', {source}'}"
+    return Mismatch(ErrorType.INPUT_ERROR, name, f"{name} = {shortly(given)}, {expected}")
 
 
-def absent(name: str, gold: Any) -> Mismatch:
-    """A value that was left out."""
-    return Mismatch(ErrorType.INPUT_ERROR, name, f"{name} is missing, expected {shortly(gold)}")
+def absent(name: str, gold: Any, source: str = "") -> Mismatch:
+    """A value that was left out; `source` says where it stands."""
+    expected = f"expected {shortly(gold)}{source and f', {source}'}"
+    return Mismatch(ErrorType.INPUT_ERROR, name, f"{name} is missing, {expected}")
 
 
 def unknown(name: str, function: str) -> Mismatch:

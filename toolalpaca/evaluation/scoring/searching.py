@@ -31,6 +31,8 @@ def finds(gold: str, given: str, stated: Sources, contrast: bool = False) -> boo
     if any(_typo(one, other) for one in set(words(gold)) - set(words(given)) for other in others):
         return False
     wanted, said = meaning(gold), _short_written_out(meaning(given), gold)
+    if _named(gold) and not _named(gold) & said:
+        return False  # the population of nothing
     shared = overlap(" ".join(wanted), " ".join(said))
     if wanted <= said:
         return stated.share(" ".join(said)) >= HALF

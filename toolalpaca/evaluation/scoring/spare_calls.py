@@ -58,11 +58,30 @@ def _tried(on: Examined, c: int) -> None:
     call, function = on.calls[c], on.functions.get(on.calls[c].function)
     wrong = spec_findings(call, function, on.known[c]) if function and call.refused else []
     wrong += invented(call, function, on.known[c])
+    told = _told_before(on, c)
+    if told:
+        reason = f"{call.function}: {told} is again none of the values that the refusal of it listed"
+        on.scored.add(ErrorType.INPUT_ERROR, call.index, reason, True)
     for mismatch in wrong:
         on.scored.add(mismatch.type, call.index, f"{call.function}: {mismatch.reason}", False)
     if not wrong and call.refused:
         reason = f"{call.function}: {first_line(call.response)}"
         on.scored.add(ErrorType.INPUT_ERROR, call.index, reason, False)
+
+
+def _told_before(on: Examined, c: int) -> str:
+    """The parameter that a refused call gets wrong although an earlier refusal listed its values."""
+    call, function = on.calls[c], on.functions.get(on.calls[c].function)
+    for parameter in function.parameters if function and call.refused else ():
+        options = [str(option) for option in parameter.schema.get("enum") or []]
+        if options and any(
+            other.function == call.function
+            and other.refused
+            and all(text in said.response for text in (parameter.name, *options) for said in (other, call))
+            for other in on.calls[:c]
+        ):
+            return parameter.name
+    return ""
 
 
 def _foreign(on: Examined, c: int) -> None:

@@ -21,8 +21,8 @@ from toolalpaca.evaluation.scoring.gold import (
     withheld,
 )
 from toolalpaca.evaluation.scoring.mismatch import unknown, unlisted
-from toolalpaca.evaluation.scoring.sources import Sources
 from toolalpaca.evaluation.scoring.spare_calls import judge_spare
+from toolalpaca.evaluation.scoring.use import judge_use
 from toolalpaca.models.react import parse_input, read_response
 from toolalpaca.schema import (
     Episode,
@@ -36,8 +36,6 @@ from toolalpaca.schema import (
     Verdict,
 )
 
-# What an answer cannot know without a call: addresses and long numbers
-DATA = re.compile(r"[\w.+-]+@[\w-]+\.\w[\w.]*\w|https?://[^\s\"'<>)\]]*\w|\b\d{5,}\b")
 PASSING = (Scenario.SERVER_ERROR, Scenario.RATE_LIMIT)  # the task is to try again what fails at first
 ANSWER = -1  # the step of a finding that is about the final answer
 STORED = re.compile(r"\s*The output is too long")  # the original tools answer so in a long response's place
@@ -75,8 +73,9 @@ def score(task: Task, episode: Episode, tool: Tool | None) -> Verdict:
         _given_up(on)
     judge_spare(on)
     _ignored(on)
-    _made_up_result(episode, on)
+    judge_use(episode, on)
     verdict.procedure = not scored.broken
+    verdict.reason = _reason(on, scored)
     verdict.answer, verdict.unscored = answers.check(task, episode, calls, not scored.broken, scored.findings)
     verdict.overall = None if verdict.answer is None else verdict.procedure and verdict.answer
     verdict.findings = sorted(scored.findings, key=lambda f: (f.step == ANSWER, f.step))
@@ -154,6 +153,19 @@ def _unreadable(episode: Episode, scored: Scored) -> None:
         scored.broken = True
 
 
+def _reason(on: Examined, scored: Scored) -> str:
+    """Why the procedure counts as it does: which calls meet which gold steps, or what breaks it."""
+    if scored.broken:
+        unread = [f for f in scored.findings if f.type == ErrorType.PARSE_ERROR]
+        return "; ".join(scored.breaking or [f"parse error, step {f.step + 1}: {f.reason}" for f in unread])
+    met = [
+        f"gold step {g + 1} ({on.gold[g].function}) by step "
+        + " and ".join(str(on.calls[c].index + 1) for c in calls)
+        for g, calls in sorted(on.found.met.items())
+    ]
+    return f"every gold step is met: {', '.join(met)}" if met else "the task needs no call"
+
+
 def _first_is_right(gold: list[GoldCall], calls: list[Call]) -> bool:
     """Whether the first call is of the function that the gold starts with; optional steps may be skipped."""
     allowed: set[str] = set()
@@ -190,18 +202,6 @@ def _ignored(on: Examined) -> None:
             if not on.known[c].credential(unlisted(name)):
                 reason = f"{unknown(name, call.function).reason}; the tool took no notice of it"
                 on.scored.add(ErrorType.INPUT_ERROR, call.index, reason, False)
-
-
-def _made_up_result(episode: Episode, on: Examined) -> None:
-    """An answer with data that only a call could have given, where no call succeeded."""
-    if not on.calls or not all(call.failed for call in on.calls) or episode.outcome != Outcome.ANSWERED:
-        return
-    read = Sources(episode.instruction, *(call.response for call in on.calls))
-    made_up = [value for value in DATA.findall(episode.final_output) if not read.hold(value)]
-    if made_up:
-        where = "neither the instruction nor a response holds it"
-        reason = f"answers with {made_up[0]!r} although no call succeeded: {where}"
-        on.scored.add(ErrorType.WRONG_ACTION, ANSWER, reason, True)
 
 
 def _given_up(on: Examined) -> None:

@@ -313,7 +313,7 @@ def normal(text: str) -> str:
 
 @functools.lru_cache(maxsize=4)
 def load_library(home: Path = HOME) -> Library:
-    """The library in a folder; empty where there is none. A file that cannot be read is left out, and said."""
+    """The library in a folder; empty where there is none. A bad file is left out, with a warning."""
     tools = []
     for path in library_files(home):
         try:

@@ -170,7 +170,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
         return [plain(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value
+    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def fault(tool: AuthoredTool, scenario: str, function: str, statuses: list[int]) -> tuple[int, Any] | None:
