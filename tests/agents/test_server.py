@@ -11,11 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from authored import write_library
 
 from toolalpaca.agents.executors.llm import LlmExecutor
+from toolalpaca.agents.executors.schema import SchemaExecutor
 from toolalpaca.agents.server import ToolServer, start
 from toolalpaca.files import dumps, write_jsonl
 from toolalpaca.models.boundary import ChatModel, Completion
+from toolalpaca.offline.library import tools
+from toolalpaca.offline.library.specification import specification_text
 from toolalpaca.openapi.inbound import Refusal, match_request
 from toolalpaca.openapi.spec import load_spec
 from toolalpaca.openapi.validation import check_response, documentation_of, functions_of, validate
@@ -427,6 +431,35 @@ class Scripted(ChatModel):
     async def complete(self, prompt, sample=0, stop=None, on_fault=None) -> Completion:
         self.prompts.append(prompt)
         return Completion(self.replies.pop(0) if len(self.replies) > 1 else self.replies[0])
+
+
+def test_an_authored_tool_answers_from_one_world_as_long_as_the_server_lives(tmp_path, monkeypatch):
+    home = write_library(tmp_path / "tools")
+    monkeypatch.setattr(tools, "HOME", home)
+    document = specification_text(tools.load_tool(home / "transportation" / "berthbook.yaml"))
+
+    async def main():
+        runner, port = await start(ToolServer([make_tool("berths", document)], SchemaExecutor()))
+        client = Client(port)
+
+        def visit():
+            booking = {"boat": "Selma", "from": "2025-07-04", "nights": 3}
+            yield client.ask("POST", "/berths/berths/B7/bookings", booking)
+            yield client.ask("GET", "/berths/bookings/42")
+            yield client.ask("GET", "/berths/bookings/42", headers={"X-ToolAlpaca-Instance": "other"})
+            yield client.ask("DELETE", "/berths/bookings/42")
+            yield client.ask("GET", "/berths/bookings/42")
+
+        try:
+            return await asyncio.to_thread(lambda: [(status, body) for status, _, body in visit()])
+        finally:
+            await runner.cleanup()
+
+    made, read, elsewhere, gone, after = asyncio.run(main())
+    assert made[0] == 201 and made[1]["id"] == 42 and made[1]["total"] == 120
+    assert read[1]["boat"] == "Selma"
+    assert elsewhere == (404, {"error": "No booking 42"})
+    assert gone[0] == 204 and after[0] == 404
 
 
 def test_a_model_answers_and_a_useless_one_is_a_bad_gateway():

@@ -16,6 +16,8 @@ from toolalpaca.agents.executors.calls import Exchange, Executor, ToolCall
 from toolalpaca.files import dumps
 from toolalpaca.offline.conforming import conforming, error_body
 from toolalpaca.offline.fields import rng_of
+from toolalpaca.offline.library.teaching import authored
+from toolalpaca.offline.library.tools import load_library
 from toolalpaca.openapi.inbound import Match, Refusal, match_request
 from toolalpaca.openapi.spec import Operation, Spec, load_spec
 from toolalpaca.schema import ReplyError, RowFailure, Tool, ToolAlpacaError
@@ -24,6 +26,7 @@ HOST = "127.0.0.1"
 INSTANCE_HEADER = "X-ToolAlpaca-Instance"  # requests that share it see one consistent world
 MAX_INSTANCES = 1_000
 MAX_EXCHANGES = 50
+MAX_CHANGES = 1_000  # of a tool with a world of records: so many are carried out again before an answer
 MAX_BODY = 4 * 2**20  # bytes of a request
 MAX_LINE = 2**20  # bytes of its first line, and of each header; beyond, aiohttp itself answers in plain text
 READS = ("GET", "HEAD")  # what our own documents answer to
@@ -102,7 +105,9 @@ class ToolServer:
         return await self._call(tool, match, request.headers.get(INSTANCE_HEADER, ""))
 
     async def _call(self, tool: Tool, match: Match, instance: str) -> web.Response:
-        exchanges = self._exchanges(f"{tool.tool_id}/{instance}") if instance else []
+        # A world of records is there without an instance too: one for all, as long as the server lives.
+        known = authored(load_library(), tool.openapi, match.operation.name)
+        exchanges = self._exchanges(f"{tool.tool_id}/{instance}") if instance or known else []
         call = ToolCall(
             tool, match.operation.name, match.arguments, match.request, instance, exchanges=list(exchanges)
         )
@@ -110,8 +115,9 @@ class ToolServer:
             response = await self.executor.execute(call)
         except (ReplyError, RowFailure) as failure:
             return _json(502, _wrong([f"the executor {self.executor.name} failed: {failure}"]))
-        exchanges.append(Exchange(match.request, response.status, response.body))
-        del exchanges[:-MAX_EXCHANGES]
+        if not known or known.function(match.operation.name).changes:
+            exchanges.append(Exchange(match.request, response.status, response.body))
+        del exchanges[: -(MAX_CHANGES if known else MAX_EXCHANGES)]
         return _answer(match.operation, response.status, response.body)
 
     def _exchanges(self, key: str) -> list[Exchange]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from toolalpaca.corpus.api_tables import read_tables
 from toolalpaca.files import dumps
-from toolalpaca.offline.library.tools import load_tool
+from toolalpaca.offline.library.tools import HOME, load_library, load_tool
 from toolalpaca.openapi.documents import one_line, parse_document
 from toolalpaca.openapi.selection import select
 from toolalpaca.openapi.spec import Spec
@@ -234,6 +234,11 @@ def _read_folder(folder: Path, dropped: list[str]) -> list[dict[str, str]]:
             text = _text(p)
             if AUTHORED.search(text):
                 tool = load_tool(p)
+                if not load_library().named(tool.name, tool.link):
+                    raise ToolAlpacaError(
+                        f"{p} is an authored tool that the library does not hold; expected it in {HOME}, "
+                        "where the embedded teacher and its worlds are read from"
+                    )
                 rows.append(_api(tool.name, tool.category, tool.link, tool.description, ""))
                 continue
             rows.append(_openapi(p, text, p.parent.name if p.parent != folder else ""))

@@ -174,6 +174,9 @@ def _scenario(played: Played) -> Iterator[tuple[int, str]]:  # noqa: PLR0912 (on
         case Scenario.MISSING_INFORMATION:
             if not any(step.question for step in asked.steps):
                 yield asked.line, "missing_information: a step asks the user"
+        case Scenario.ORDINARY:
+            if any(step.question for step in asked.steps):
+                yield asked.line, "a step asks the user: the scenario is missing_information"
     if not asked.steps:
         yield asked.line, f"{asked.scenario}: there are no steps"
     if bad := [s for s in statuses if s >= 400]:

@@ -36,6 +36,7 @@ SPELLED = {
     **{word: float(number) for number, word in enumerate(_ORDINALS, 1)},
     **{"half": 0.5, "quarter": 0.25, "once": 1.0, "twice": 2.0, "pair": 2.0, "couple": 2.0},
 }
+ID = re.compile(r"(?:^|_|-)(?:id|ID|Id)$|[a-z](?:Id|ID)$")
 MANY = 60  # numbers of a kind of which pairs are looked at
 RANGE = re.compile(r"\b(\d+) ?(?:-|–|to|through|until|and|up to) ?(\d+)\b")
 
@@ -116,6 +117,9 @@ def number_follows(text: str, seen: Seen) -> bool:
         return True
     if any(int(a) <= wanted <= int(b) for text in seen.said for a, b in RANGE.findall(text)):
         return True
+    observed = [n for numbers in seen.fields.values() for n in numbers]
+    if any(_is_about(wanted, n, places) for n in [*observed, *seen.stated]):
+        return True
     return any(near(wanted, n, places) for n in _derived(seen, wanted, places))
 
 
@@ -132,13 +136,17 @@ def near(wanted: float, number: float, places: int) -> bool:
     """Whether a number is the wanted one, said with so many decimal places."""
     if math.isnan(number) or math.isinf(number):
         return False
-    if abs(wanted - number) < 1e-9 or abs(wanted - round(number, places)) < 1e-9:
-        return True
-    if places == 0 and abs(number) >= 100:  # 31,846 are about 31,800
-        shown = str(int(wanted))
-        zeros = len(shown) - len(shown.rstrip("0"))
-        return 0 < zeros < len(shown) - 1 and wanted == round(number, -zeros)
-    return wanted == math.floor(number) and number - wanted > 1e-9 and wanted >= 10
+    return abs(wanted - number) < 1e-9 or abs(wanted - round(number, places)) < 1e-9
+
+
+def _is_about(wanted: float, number: float, places: int) -> bool:
+    """Whether people say the one for the other: 31,846 are about 31,800, 14.7 full days are 14."""
+    if places or not 10 <= number < math.inf:
+        return False
+    shown = str(int(wanted))
+    zeros = len(shown) - len(shown.rstrip("0"))
+    rounded = number >= 100 and 0 < zeros < len(shown) - 1 and wanted == round(number, -zeros)
+    return rounded or wanted == math.floor(number)
 
 
 def _derived(seen: Seen, wanted: float, places: int) -> Iterator[float]:
@@ -152,8 +160,8 @@ def _derived(seen: Seen, wanted: float, places: int) -> Iterator[float]:
         yield from (r for r in scaled if not whole or r.is_integer())
         yield from (n * 9 / 5 + 32, (n - 32) * 5 / 9)
         yield from () if whole else (n / 2, n / 3, n / 4)
-    for name, numbers in seen.fields.items():
-        if not name.casefold().endswith("id") and len(numbers) > 1:
+    for numbers in seen.fields.values():
+        if len(numbers) > 1:
             yield from _of_a_field(numbers, whole)
     for record in seen.records[:MANY]:
         yield from _pairs(list(record.values()), whole)
@@ -224,6 +232,10 @@ def _plain_lists(body: Any) -> Iterator[list[float]]:
 
 def _records(body: Any) -> Iterable[dict[str, float]]:
     if isinstance(body, dict):
-        yield {k: float(v) for k, v in body.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+        # Nobody adds or multiplies an id
+        counted = {k: v for k, v in body.items() if not ID.search(k)}
+        yield {
+            k: float(v) for k, v in counted.items() if isinstance(v, int | float) and not isinstance(v, bool)
+        }
     for item in body.values() if isinstance(body, dict) else body if isinstance(body, list) else ():
         yield from _records(item)

@@ -162,7 +162,7 @@ def _moved(text: str, seen: Seen) -> bool:
         for names in (calendar.month_name, calendar.month_abbr)
         for name in [names[min(12, int(month[1]))]]
     )
-    return bool(named) or bool(RELATIVE.search(seen.joined))
+    return bool(named) or bool(RELATIVE.search(plain(" ".join(seen.said))))
 
 
 def _time_follows(found: re.Match[str], seen: Seen) -> bool:

@@ -52,7 +52,7 @@ def schema_response(
         ReplyError: `invalid_openapi`, when the specification cannot be loaded.
         KeyError: the specification has no such operation.
     """
-    if tool := authored(load_library(), openapi):
+    if tool := authored(load_library(), openapi, function):
         given = {"openapi": openapi, "function": function, "request": request, "exchanges": exchanges}
         return server_reply(tool, {**given, "scenario": scenario})
     spec = load_spec(openapi)

@@ -108,7 +108,7 @@ class OfflineModel(ChatModel):
                 teaching.functions_text(tool) if prompt.name == "functions" else teaching.openapi_text(tool)
             )
         if prompt.name in ("instructions", "executor"):
-            tool = teaching.authored(library, v["openapi"])
+            tool = teaching.authored(library, v["openapi"], v.get("function", ""))
             if tool is None:
                 return ""
             write = teaching.instructions_text if prompt.name == "instructions" else teaching.server_text

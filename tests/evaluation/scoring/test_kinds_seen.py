@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from toolalpaca.evaluation.scoring.kinds import is_credential
 from toolalpaca.evaluation.scoring.verdicts import score
 from toolalpaca.schema import Episode, ErrorType, Function, GoldStep, Parameter, Step, Task, Tool
 
@@ -285,3 +286,28 @@ def test_a_search_keeps_the_name_of_what_it_looks_for(text, right):
     gold = [("answer", '{"query": "the population of Oslo"}')]
     ask = "Find out the population of Oslo."
     assert verdict(ask, gold, [step("answer", {"query": text}, {})], tool).procedure is right
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "access_key",
+        "apiKey",
+        "api-key",
+        "appid",
+        "app_id",
+        "X-RapidAPI-Key",
+        "subscription-key",
+        "accessToken",
+    ],
+)
+def test_names_of_credentials(name):
+    assert is_credential(parameter(name))
+
+
+@pytest.mark.parametrize(
+    "name", ["developerId", "whatsappId", "subscriptionId", "key", "token", "keyword", "password"]
+)
+def test_names_that_are_no_credentials(name):
+    assert not is_credential(parameter(name))
+    assert is_credential(parameter("key", description="Your API key."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from toolalpaca.evaluation.scoring.values import as_text, is_date, number, same, words
+from toolalpaca.evaluation.scoring.values import EMPTY, as_text, is_date, number, same, words
 from toolalpaca.openapi.verbs import CHANGES
 from toolalpaca.schema import Function, Parameter
 
@@ -27,11 +27,12 @@ NUMBERED = _set(
     "account case card customer flight invoice order phone reference registration ticket tracking"
 )
 PAGING = _set("page offset cursor skip")
-# access_key, apiKey, appid, X-RapidAPI-Key; the words of a name written as one are found as well
+# access_key, apiKey, appid, X-RapidAPI-Key; not developerId, which is somebody's
 CREDENTIAL = re.compile(
-    r"(api|app|access|subscription|consumer|developer|license|auth|secret)(key|id|token|secret)$|"
-    r"^(authorization|bearer)$"
+    r"(?:^|[ -])(?:\w*api|app|access|subscription|consumer|client|auth|secret) ?(?:key|token|secret)$"
+    r"|(?:^| )app ?id$|^(?:authorization|bearer)$"
 )
+DEFAULT = re.compile(r"\bdefault(?:s to| is| value is|:|=| to)\s*['\"`]?([\w.-]*\w)", re.IGNORECASE)
 AUTHENTICATES = re.compile(r"\bapi[ _-]?key\b|\bapp[ _-]?id\b|\bauthenticat|\bcredential", re.IGNORECASE)
 DAYS = _set("date day since until")
 ZONE = re.compile(r"\butc\b|\bgmt\b|time ?zone", re.IGNORECASE)
@@ -63,9 +64,16 @@ def is_credential(parameter: Parameter) -> bool:
     """Whether the parameter takes a credential, which is the environment's business and not the model's:
     by its name, or by a description that says so of a key, an id or a token."""
     name = words(parameter.name)
-    if CREDENTIAL.search("".join(name)):
+    if CREDENTIAL.search(" ".join(name)):
         return True
     return name[-1:] in (("key",), ("token",), ("id",)) and bool(AUTHENTICATES.search(parameter.description))
+
+
+def is_default(value: Any, parameter: Parameter) -> bool:
+    """Whether the specification says that leaving the parameter out means the value."""
+    said = DEFAULT.search(parameter.description)
+    default = parameter.schema.get("default", said[1] if said else None)
+    return default not in EMPTY and same(value, default)
 
 
 def is_public_code(value: Any) -> bool:

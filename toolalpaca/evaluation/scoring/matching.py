@@ -21,6 +21,7 @@ from toolalpaca.evaluation.scoring.kinds import (
     PAGING,
     PROSE,
     SEARCH,
+    is_default,
     is_kind,
     is_public_code,
     is_strict,
@@ -58,7 +59,6 @@ from toolalpaca.schema import ErrorType, Function, Parameter
 
 LOOSE = 0.5  # share of the shorter text's words that two names of one thing have in common
 PROSE_SHARE = 0.6  # the same for free text which the instruction dictates
-DEFAULT = re.compile(r"\bdefault(?:s to| is| value is|:|=| to)\s*['\"`]?([\w.-]*\w)", re.IGNORECASE)
 ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -178,7 +178,9 @@ class Slot:
     def _left_out(self, gold: Any) -> list[Mismatch]:
         if not isinstance(gold, Ref | Open) and not is_open(gold):
             needed = self.parameter.required or names_one_thing(self.parameter)
-            if (not needed and not self.fixed(gold)) or (not self.parameter.required and self._default(gold)):
+            if (not needed and not self.fixed(gold)) or (
+                not self.parameter.required and is_default(gold, self.parameter)
+            ):
                 return []
             # The same words under another name: "12 Main St, Apt 4" holds the second address line.
             texts = [v for _, v in self.others if isinstance(v, str)]
@@ -194,12 +196,6 @@ class Slot:
         if self.known.instruction.says(gold):
             return "which the instruction says"
         return "in which the gold's calls differ" if self.distinct else "which the gold has"
-
-    def _default(self, gold: Any) -> bool:
-        """Whether the specification says that leaving the parameter out means the same."""
-        said = DEFAULT.search(self.parameter.description)
-        default = self.parameter.schema.get("default", said[1] if said else None)
-        return default not in EMPTY and same(gold, default)
 
     def _from_earlier(self, gold: Ref, given: Any) -> list[Mismatch]:
         expected = wrong_type(given, self.parameter)

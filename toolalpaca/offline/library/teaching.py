@@ -160,9 +160,13 @@ def _call(spec: Spec, request: Json) -> tuple[str, Json] | None:
     return None
 
 
-def authored(library: Library, openapi: str) -> AuthoredTool | None:
-    """The authored tool whose world a specification names."""
-    return library.keyed(world_of(openapi)) if openapi else None
+def authored(library: Library, openapi: str, function: str = "") -> AuthoredTool | None:
+    """The authored tool whose world a specification names; None where it does not know the function.
+
+    A toolset may be older than the library, and name what has another name by now.
+    """
+    tool = library.keyed(world_of(openapi)) if openapi else None
+    return None if tool is None or (function and tool.function(function) is None) else tool
 
 
 def server_text(tool: AuthoredTool, variables: Json) -> str:

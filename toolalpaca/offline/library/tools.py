@@ -70,6 +70,11 @@ class AuthoredFunction:
     rules: Json
     line: int = 0
 
+    @property
+    def changes(self) -> bool:
+        """Whether a call changes records; that of a GET may."""
+        return bool(self.rules.keys() & {"add", "set", "remove"})
+
 
 @dataclass(frozen=True, eq=False)
 class AuthoredTool:
@@ -311,9 +316,13 @@ def normal(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
+def load_library() -> Library:
+    """The library of this checkout; empty where there is none. A bad file is left out, with a warning."""
+    return _library(HOME)
+
+
 @functools.lru_cache(maxsize=4)
-def load_library(home: Path = HOME) -> Library:
-    """The library in a folder; empty where there is none. A bad file is left out, with a warning."""
+def _library(home: Path) -> Library:
     tools = []
     for path in library_files(home):
         try:
