@@ -95,7 +95,7 @@ class Function:
     path: str
     parameters: list[Parameter] = field(default_factory=list)
     documentation: str = ""  # natural language, output structure included
-    signature: str = ""  # one line: name and parameters
+    signature: str = ""  # one line: name, parameters and what it does
 
 
 @dataclass

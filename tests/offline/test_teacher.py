@@ -19,6 +19,7 @@ from toolalpaca.agents.builtin_tools import BUILTINS
 from toolalpaca.agents.executors.calls import Response
 from toolalpaca.agents.executors.llm import LlmExecutor
 from toolalpaca.corpus.apis import Api, read_apis
+from toolalpaca.corpus.authored_wording import composed_names
 from toolalpaca.corpus.filters import MOST_STEPS_KEPT
 from toolalpaca.corpus.instructions import DEFAULT_SCENARIOS, Instructor, parse_scenarios
 from toolalpaca.corpus.simulation import Simulator
@@ -101,7 +102,7 @@ def test_every_api_becomes_a_valid_tool_with_varied_functions():
     for tool in tools:
         validate(tool.openapi)
         assert 3 <= len(tool.functions) <= 7
-        assert all(re.fullmatch(r"[a-z][A-Za-z0-9]+", f.name) for f in tool.functions)
+        assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]+", f.name) for f in tool.functions)
     functions = [f for tool in tools for f in tool.functions]
     assert abs(statistics.mean(len(t.functions) for t in tools) - 4.85) < 0.485
     assert len({f.name for f in functions}) > 0.9 * len(functions)
@@ -266,7 +267,7 @@ def statuses(instance):
 
 def test_a_searched_id_is_found_with_the_attributes_that_the_search_gave():
     compared = 0
-    for instance in instances("ordinary=1"):
+    for instance in instances("ordinary=1", 50):
         known = {}
         for step in instance["steps"]:
             body = step["response"].partition("Response: ")[2]
@@ -280,7 +281,7 @@ def test_a_searched_id_is_found_with_the_attributes_that_the_search_gave():
                     compared += 1
                     assert before[name] == found[name] or found[name] in sent.values()
                 known[found[key]] = found
-    assert compared > 15
+    assert compared > 10
 
 
 def generation_objects(value):
@@ -509,6 +510,18 @@ def test_strings_for_patterns_match_them(pattern):
         assert re.search(pattern, matching(pattern, random.Random(seed)))
 
 
+def openings(instances):
+    return {" ".join(i["final_output"].split()[:3]) for i in instances}
+
+
+def test_function_names_are_seldom_made_of_the_words_of_the_request():
+    """Otherwise composing the name lowers the loss, and reading the list is never learned."""
+    made = instances("ordinary=1")
+    calls = [(i["instruction"], s["function"]) for i in made for s in i["steps"]]
+    assert composed_names(calls) <= 0.12
+    assert not [i for i in made if re.search(r"\(\w[\w ]*: ", i["instruction"])], "values in brackets"
+
+
 def test_scenarios_show_what_they_are_steered_toward():
     asked = instances("missing_information=1", 15)
     questions = [i for i in asked if i["steps"] and i["steps"][0]["function"] == "getDetails"]
@@ -526,7 +539,8 @@ def test_scenarios_show_what_they_are_steered_toward():
         assert len(hit) > 0.6 * len(some), scenario
         assert all(statuses(i)[1] in (200, 201) for i in hit), scenario
     lost = instances("data_not_found=1", 15)
-    assert all("sorry" in i["final_output"] for i in lost if 404 in statuses(i))
+    assert all(len(openings(some)) >= 6 for some in (unfit, lost)), "said in many ways"
+    assert not [i for i in lost if 404 in statuses(i) and re.match("I found|Here ", i["final_output"])]
     assert sum(404 in statuses(i) for i in lost) > 0.9 * len(lost)
     long = instances("long_output=1", 15)
     assert statistics.mean(max(len(s["response"]) for s in i["steps"]) for i in long) > 1500

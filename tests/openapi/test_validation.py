@@ -231,7 +231,10 @@ def test_documentation_says_what_the_specification_says_and_nothing_else():
         " - Format: application/json\n"
         " - Structure: Object{n, items: Array[Object{name, parts: Array[#Thing]}]}"
     )
-    assert function.signature == "listThings(id: integer, colour?: red|blue, when?: date)"
+    assert (
+        function.signature
+        == "listThings(id: integer, colour?: red|blue, when?: date) - Find things by colour."
+    )
     assert documentation_of([function, function]).count("listThings") == 2
 
 

@@ -30,7 +30,7 @@ def _builtin(name: str, description: str, output: str, **parameters: str) -> Fun
         path="",
         parameters=given,
         documentation=f"{name}: {description}\nParameters: {dumps(inputs)}\nOutput: {output}",
-        signature=signature_of(name, given),
+        signature=signature_of(name, given, description),
     )
 
 

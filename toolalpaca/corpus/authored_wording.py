@@ -77,7 +77,7 @@ def figures(tools: list[AuthoredTool]) -> list[Figure]:
     refusals = [a.answer for a in asked if a.scenario == Scenario.NO_SUITABLE_TOOL]
     texts = [a.text for a in asked]
     return [
-        Figure("function names that the request's words compose", _composed(calls), 0.12, True),
+        Figure("function names that the request's words compose", composed_names(calls), 0.12, True),
         Figure("instructions that share their first three words", _openings(texts, 3), 0.15, True),
         Figure("commonest opening of three words", _commonest(texts, 3), 0.02, True),
         Figure("distinct-2 of instructions", distinct_n(texts, 2), 0.4, False),
@@ -98,7 +98,7 @@ def _share(found: object) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _composed(calls: list[tuple[str, str]]) -> float:
+def composed_names(calls: list[tuple[str, str]]) -> float:
     """Share of calls whose function's name is made of words of the request."""
     made = 0
     for text, name in calls:

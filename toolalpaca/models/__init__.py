@@ -6,7 +6,7 @@ prompts     prompts are files in prompts/, rendered to messages
 react       the ReAct text: one renderer, one parser
 replies     decorated replies read, ambiguous ones refused
 native      native function calling behind the ReAct loop
-tool_blocks tool calls that stand in a reply's text
+tool_blocks  tool calls that stand in a reply's text
 boundary    `complete(prompt)`: configurations, replies, cache keys
 endpoint    openai/<model>: OpenAI-compatible endpoints, with retries
 retrying    the retry policy, whole

@@ -219,8 +219,8 @@ def opening(
 ) -> Prompt:
     """The conversation's first messages: what the student is told, and what the user asks.
 
-    `detail` is `full` (guidance, and documentation with output structures) or `compact` (signatures
-    alone, for small models).
+    `detail` is `full` (guidance, and documentation with output structures) or `compact` (one line a
+    function, for small models).
     """
     documentation = "\n".join(f.documentation if detail == "full" else f.signature for f in functions)
     return Prompt(

@@ -6,6 +6,7 @@ library/  authored tools with worlds
 teacher        `OfflineModel`, one method a prompt
 loading        the model that a user named, of any kind
 design         introductions and functions
+naming         names of functions that do not repeat the request
 specification  functions to OpenAPI, and repairs
 archetypes     kinds of functions that APIs have
 vocabulary     things by category, with their fields
@@ -18,6 +19,7 @@ planner        from an instruction back to its calls
 reading        documentation read as functions
 acting         the assistant's next step
 saying         what the user is told in the end
+regrets        refusals, and failures for good
 respond        the server's responses
 failing        what goes wrong at the server
 memory         what an instance has seen and done

@@ -14,7 +14,8 @@ from toolalpaca.offline import planner
 from toolalpaca.offline.inflection import singular, words
 from toolalpaca.offline.planner import Call, From
 from toolalpaca.offline.reading import Doc, Leaf, read
-from toolalpaca.offline.saying import Result, answer, failure_answer, unfit_answer
+from toolalpaca.offline.regrets import unfit_answer
+from toolalpaca.offline.saying import Result, answer, failure_answer
 from toolalpaca.schema import BUILTIN_NAMES, GET_DETAILS, RETRIEVE, ReplyError
 
 MAX_TRIES = 3
@@ -49,7 +50,7 @@ def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]
     }
     docs, calls = _plan(documentation, instruction)
     if not calls:
-        return render_answer(*unfit_answer(docs), style)
+        return render_answer(*unfit_answer(docs, instruction), style)
     state = follow(calls, history, style)
     done = len(state.results)
     if state.results and state.results[-1].cut and RETRIEVE in available and not state.retrieved:

@@ -30,9 +30,9 @@ Input = tuple[str, bool, str, str]  # name, required, type, meaning
 
 @dataclass
 class Sketch:
-    """A function before it is written down."""
+    """A function before it is written down; `plain` is its name by verb and object."""
 
-    name: str
+    plain: str
     description: str
     inputs: list[Input]
     output: str

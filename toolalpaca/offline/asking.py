@@ -65,7 +65,7 @@ class People:
         things = [t for group in vocabulary.things().values() for t in group.items()]
         sketches = design.sketch(rng, rng.sample(things, 2))
         documentation = "\n".join(
-            f"{s.name}: {s.description}\nParameters: "
+            f"{s.plain}: {s.description}\nParameters: "
             + dumps({n: f"{'Required. ' if r else ''}{t}. {m}." for n, r, t, m in s.inputs})
             for s in sketches
         )

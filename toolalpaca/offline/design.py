@@ -9,6 +9,7 @@ from toolalpaca.files import dumps
 from toolalpaca.offline import lexicon, vocabulary
 from toolalpaca.offline.archetypes import TOPICAL, Designer, Sketch
 from toolalpaca.offline.inflection import plural, singular, words
+from toolalpaca.offline.naming import Names
 from toolalpaca.offline.verbs import split_name
 
 STOP = frozenset(lexicon.STOP.split())
@@ -100,15 +101,15 @@ def introduction(rng: random.Random, name: str, category: str, description: str)
 def functions_text(rng: random.Random, name: str, category: str, description: str, introduction: str) -> str:
     """The numbered list of the tool's functions."""
     lines = []
-    for number, function in enumerate(
-        sketch(rng, subjects(rng, name, category, description, introduction)), 1
-    ):
+    functions = sketch(rng, subjects(rng, name, category, description, introduction))
+    names = Names(rng)
+    for number, function in enumerate(functions, 1):
         inputs = {
             n: f"{'Required' if required else 'Optional'}. {kind}. {meaning}."
             for n, required, kind, meaning in function.inputs
         }
         lines += [
-            f"{number}. Name: {function.name}",
+            f"{number}. Name: {names.draw(function.plain)}",
             f"Description: {function.description}",
             f"Input: {dumps(inputs)}",
             f"Output: {function.output}",
@@ -124,7 +125,7 @@ def sketch(rng: random.Random, two: list[Thing]) -> list[Sketch]:
     choices: dict[str, list[str]] = {}
 
     def keep(function: Sketch) -> bool:
-        family, _, object_ = split_name(function.name)
+        family, _, object_ = split_name(function.plain)
         # Two functions that differ in a synonym or in number alone could not be told apart.
         key = (family, " ".join(sorted(singular(w) for w in object_.split())))
         if key in seen or len(made) >= wanted:

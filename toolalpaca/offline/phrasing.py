@@ -129,11 +129,9 @@ def _values(rng: random.Random, doc: Doc, values: list[tuple[Leaf, Any]]) -> str
             named.append((leaf, text))
     if not named:
         return loose
-    layout = rng.choices(range(6), (42, 14, 12, 14, 9, 9))[0]
-    if layout == 4:
-        return f"{loose} ({', '.join(f'{leaf.words}: {text}' for leaf, text in named)})"
+    layout = rng.choices(range(5), (46, 15, 13, 15, 11))[0]
     phrases = [_named(rng, layout, leaf, text) for leaf, text in named]
-    if layout == 5:
+    if layout == 4:
         sentence = joined(phrases)
         return f"{loose}{NEW_SENTENCE}{sentence[0].upper()}{sentence[1:]}"
     return f"{loose} {('with', 'where', 'using', 'with')[layout]} {joined(phrases)}"
@@ -141,8 +139,8 @@ def _values(rng: random.Random, doc: Doc, values: list[tuple[Leaf, Any]]) -> str
 
 def _named(rng: random.Random, layout: int, leaf: Leaf, text: str) -> str:
     """A value with the words of its parameter."""
-    if layout in (1, 5):
-        verb = "should be" if layout == 5 and rng.random() < 0.5 else "are" if is_plural(leaf.words) else "is"
+    if layout in (1, 4):
+        verb = "should be" if layout == 4 and rng.random() < 0.5 else "are" if is_plural(leaf.words) else "is"
         return f"the {leaf.words} {verb} {text}"
     if layout == 2 and leaf.type != "boolean":
         return f"{text} as the {leaf.words}"

@@ -16,7 +16,7 @@ TRANSFERS = {
 }  # fmt: skip
 # An operationId may be any text without blanks, such as GitHub's `repos/list-for-org`.
 HEAD = re.compile(r"^([^\s:(){}\"]{1,200}):[ \t]?(.*)\n+Parameters:[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
-SIGNATURE = re.compile(r"^([^\s:(){}\"]{1,200})\((.*)\)$", re.MULTILINE)
+SIGNATURE = re.compile(r"^([^\s:(){}\"]{1,200})\((.*?)\)(?: - (.*))?$", re.MULTILINE)
 STRUCTURE = re.compile(r"^\s*- Structure:\s*(.*)$", re.MULTILINE)
 
 
@@ -134,7 +134,8 @@ def read(documentation: str) -> tuple[Doc, ...]:
     heads = list(HEAD.finditer(documentation))
     if not heads:
         return tuple(
-            _doc(line[1], "", _spelled_out(line[2]), "") for line in SIGNATURE.finditer(documentation)
+            _doc(line[1], line[3] or "", _spelled_out(line[2]), "")
+            for line in SIGNATURE.finditer(documentation)
         )
     found = []
     for index, head in enumerate(heads):

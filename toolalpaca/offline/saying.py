@@ -1,7 +1,7 @@
 """What the teacher tells the user in the end: short sentences that quote the observations.
 
-Wording follows from what was found, never from chance: where nothing tells two wordings apart, a student
-can only learn to guess.
+Wording of results follows from what was found, never from chance: where nothing tells two wordings apart, a
+student can only learn to guess.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolalpaca.offline.inflection import is_plural, plural, singular, words
+from toolalpaca.offline import regrets
+from toolalpaca.offline.inflection import is_plural, singular, words
 from toolalpaca.offline.phrasing import joined
 from toolalpaca.offline.reading import Doc
 
@@ -19,10 +20,6 @@ DONE, ALL_DONE = "That is all I need to answer.", "I have everything that the us
 MORE = "Let me know if you would like to know anything else."
 MORE_OF_LIST = "Would you like more details on any of them?"
 MORE_TO_DO = "Is there anything else that I can do for you?"
-UNFIT = (
-    "I'm sorry, none of the functions that I can use fits your request. They are about {}, so I cannot help "
-    "with this."
-)
 OUTCOMES = {
     "create": "The {} {} been created",
     "book": "The {} {} been booked",
@@ -135,30 +132,6 @@ def _value(value: Any) -> str:
 
 def failure_answer(doc: Doc, error: str, status: int, results: list[Result]) -> tuple[str, str]:
     """Final thought and answer when a call could not be made or failed for good."""
-    object_ = doc.object or words(doc.name)
+    thought, text = regrets.failure_answer(doc.object or words(doc.name), error, status)
     so_far = " ".join(_sentence(r, 3, 2) for r in results)
-    so_far = f" What I do have: {so_far}" if so_far else ""
-    reason = error.strip().rstrip(".") or "there was no answer"
-    if status == 404:
-        text = f"I'm sorry, I could not find what you asked for ({object_}): {reason}. "
-        text += "Please check the values or try others."
-        return "Nothing was found, so I tell the user.", text + so_far
-    if status >= 500 or status == 429:
-        text = f"I'm sorry, the service did not answer when I asked for the {object_}: {reason}. "
-        text += "Please try again later."
-        return "The service keeps failing, so I stop here.", text + so_far
-    text = f"I'm sorry, I could not finish your request about the {object_}, because {reason}. "
-    text += "Please tell me more so that I can try again."
-    return "I cannot go on, so I tell the user why.", text + so_far
-
-
-def unfit_answer(docs: tuple[Doc, ...]) -> tuple[str, str]:
-    """Final thought and answer when no function fits."""
-    objects = [d.object if is_plural(d.object) else plural(d.object) for d in docs if d.object]
-    subjects = list(dict.fromkeys(objects))[:3]
-    about = (
-        f"{', '.join(subjects[:-1])} and {subjects[-1]}"
-        if len(subjects) > 1
-        else "".join(subjects) or "other things"
-    )
-    return "None of the functions can do this, so I say so.", UNFIT.format(about)
+    return thought, f"{text} What I do have: {so_far}" if so_far else text

@@ -9,7 +9,7 @@ from typing import Any
 
 from toolalpaca.offline.fields import natural
 from toolalpaca.offline.inflection import camel, plural, words
-from toolalpaca.offline.verbs import split_name
+from toolalpaca.offline.verbs import operation as operation_of
 
 ENTRY = re.compile(
     r"^\s*\d+[.)]\s*Name:\s*(?P<name>\S+)\s*\n\s*Description:\s*(?P<description>.*)\n\s*Input:\s*(?P<input>\{.*\})\s*\n"
@@ -48,7 +48,7 @@ def specification(rng: random.Random, name: str, description: str, link: str, fu
 def _operation(rng: random.Random, entry: re.Match[str], inputs: dict[str, str]) -> tuple[str, str, Json]:
     """Path, method and operation of one function."""
     name = entry["name"]
-    family, _, object_ = split_name(name)
+    family, _, object_ = operation_of(name, entry["description"].strip())
     shapes = {n: _input_schema(n, str(text)) for n, text in inputs.items()}
     bodily = any(s[1].get("type") == "object" for s in shapes.values())
     method = {"create": "post", "book": "post", "update": rng.choice(("put", "patch")), "delete": "delete",

@@ -138,6 +138,8 @@ def operation(name: str, description: str = "") -> tuple[str, str, str]:
     if namespace and family:
         return family, verb, _object(words(namespace), object_, family, description)
     family, verb, object_ = split_name(name)
+    if not family and (said := _described(name, description)):
+        return said
     if family or not verb or verb in CHANGES or _is_told(verb, description):
         return family, verb, object_
     parts = words(name).split()
@@ -152,6 +154,21 @@ def operation(name: str, description: str = "") -> tuple[str, str, str]:
     if last and parts[-1] not in NOUNS.split():
         return last, parts[-1], _object(" ".join(parts[:-1]), "", last, description)
     return "get", "get", " ".join(parts)
+
+
+DESCRIBED = re.compile(
+    r"(?P<verb>\w+(?: up)?) (?:(?:the|an?|all|some|one) |somebody (?:to|about) )?(?P<object>[\w' -]+?)"
+    r"(?: (?:by|for) [\w -]+)?\."
+)
+
+
+def _described(name: str, description: str) -> tuple[str, str, str] | None:
+    """(family, verb, object) of a description that shares no word with the function's name."""
+    said = DESCRIBED.fullmatch(description.strip())
+    if said is None or set(words(name).split()) & set(re.findall(r"[a-z]+", description.lower())):
+        return None
+    found = split_name(said["verb"].lower())
+    return (found[0], found[1], said["object"].lower()) if found[0] else None
 
 
 def _object(noun: str, rest: str, family: str, description: str) -> str:

@@ -81,7 +81,7 @@ def function_of(operation: Operation) -> Function:
         path=operation.path,
         parameters=parameters,
         documentation=f"{full}\n{output_of(operation)}",
-        signature=signature_of(operation.name, parameters),
+        signature=signature_of(operation.name, parameters, operation.description),
     )
 
 
@@ -106,12 +106,14 @@ def describe(parameter: Parameter) -> str:
     return ". ".join(parts) + "."
 
 
-def signature_of(name: str, parameters: list[Parameter]) -> str:
-    """A function in one line: `findPets(city, kind?: cat|dog, age?: integer, on?: date)`.
+def signature_of(name: str, parameters: list[Parameter], description: str = "") -> str:
+    """A function in one line: `findPets(city, kind?: cat|dog, age?: integer, on?: date) - Find pets by city.`
 
-    For models with little context: names say what things are. A parameter without a type is a string.
+    For models with little context. A parameter without a type is a string, and its name says what it is; what
+    the function does is said, for names of functions often do not tell.
     """
-    return f"{name}({', '.join(map(_brief, parameters))})"
+    does = f" - {one_line(description)}" if description.strip() else ""
+    return f"{name}({', '.join(map(_brief, parameters))}){does}"
 
 
 def _brief(parameter: Parameter) -> str:

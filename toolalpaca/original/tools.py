@@ -86,7 +86,7 @@ def functions_of(api: dict[str, Any], spec: str, notes: Counter[str]) -> list[Fu
                 path=known.path or path,
                 parameters=known.parameters,
                 documentation=documentation,
-                signature=signature_of(name, known.parameters),
+                signature=signature_of(name, known.parameters, known.description),
             )
         )
     return found
