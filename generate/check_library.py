@@ -16,13 +16,14 @@ import json
 import os
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 
 from toolalpaca import cli
 from toolalpaca.corpus import authored_checks, authored_wording
 from toolalpaca.evaluation import grounding
-from toolalpaca.files import read_jsonl, write_jsonl
-from toolalpaca.offline.library.tools import HOME, AuthoredTool, library_files, load_tool
+from toolalpaca.files import dumps, read_jsonl, write_jsonl
+from toolalpaca.offline.library.tools import HOME, AuthoredInstruction, AuthoredTool, library_files, load_tool
 from toolalpaca.schema import ToolAlpacaError
 
 RECORD = "observations.jsonl"
@@ -57,6 +58,17 @@ def compare(recorded: dict[Path, list[dict]]) -> list[str]:
             if was is not None and was != row["observations"]:
                 found.append(f"{path}: {row['tool']}: {row['say'][:60]!r} sees something else than recorded")
     return found
+
+
+def acted(asked: AuthoredInstruction, played: dict) -> str:
+    """An instruction with its calls, what each of them sees, and the answer."""
+    lines = [f"\n- {asked.scenario}, line {asked.line}: {asked.text}"]
+    for step, seen in zip_longest(asked.steps, played["observations"]):
+        if step:
+            call = f"{step.function}({dumps(step.arguments)})" if step.function else f"asks: {step.question}"
+            lines.append(f"  {step.thought}\n  > {call}")
+        lines.append(f"    {seen}")
+    return "\n".join([*lines, f"  = {asked.answer}"])
 
 
 def record(recorded: dict[Path, list[dict]], whole: bool) -> None:
@@ -101,12 +113,10 @@ def main() -> int:
     findings = [line for found, _, _ in results.values() for line in found]
     tools = [tool for _, _, tool in results.values() if tool]
     recorded: dict[Path, list[dict]] = defaultdict(list)
-    for path, (_, played, _) in results.items():
+    for path, (_, played, tool) in results.items():
         recorded[path.parent / RECORD] += played
-        if args.play:
-            print(f"\n=== {path}")
-            for row in played:
-                print(f"\n- {row['say']}", *(f"    {text}" for text in row["observations"]), sep="\n")
+        if args.play and tool:
+            print(f"\n=== {path}", *map(acted, tool.instructions, played), sep="\n")
     if args.record:
         record(recorded, whole=not args.files)
     else:

@@ -52,6 +52,7 @@ def test_a_good_file_has_no_finding(tmp_path):
          "{thought: Too fast., call: vacancies, with: {}}", "the next step makes it again"),
         ("Four nights, not three, for booking 41.", "'Four nights of it (number: 41).'", "in brackets"),
         ("Find me the two", "Ask Berthbook for the two", "the person names the API"),
+        ("answer: Number 41 is struck out.", "answer: https://berths.example/struck-out.png", "link more"),
         ("call: release, with", "call: record, with", "no instruction calls release"),
         ("route: GET /bookings/{id}\n", "route: GET /berths\n", "two routes are alike|refused"),
     ],

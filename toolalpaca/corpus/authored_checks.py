@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolalpaca.corpus.quality import names_api, near_duplicate, tokens
+from toolalpaca.corpus.filters import non_textual
+from toolalpaca.corpus.instructions import complaint
+from toolalpaca.corpus.quality import near_duplicate, tokens
 from toolalpaca.models.react import render_response
 from toolalpaca.offline.library.expressions import ExpressionError
 from toolalpaca.offline.library.specification import specification_text
@@ -28,6 +30,13 @@ from toolalpaca.schema import ReplyError, Scenario
 
 MAX_OBSERVATION = 2_000
 FUNCTIONS, ROWS, INSTRUCTIONS = (3, 8), (5, 40), 10
+SIFTED = {
+    "odd_length": "an instruction has 6 to 70 words",
+    "placeholder": "it holds a placeholder",
+    "names_api": "the person names the API; say what is wanted, not from whom",
+    "names_function": "the person says a function's name",
+    "near_duplicate": "it nearly repeats another of the tool",
+}
 N = 8  # words of a window that may not stand in a published evaluation set
 
 
@@ -115,7 +124,7 @@ def check_tool(tool: AuthoredTool, grounded: Grounded) -> list[Finding]:
     return found
 
 
-def _shape(tool: AuthoredTool) -> Iterator[tuple[int, str]]:  # noqa: PLR0912 (one branch per rule)
+def _shape(tool: AuthoredTool) -> Iterator[tuple[int, str]]:
     if not FUNCTIONS[0] <= len(tool.functions) <= FUNCTIONS[1]:
         yield 1, f"{len(tool.functions)} functions; a tool has {FUNCTIONS[0]} to {FUNCTIONS[1]}"
     if len(tool.instructions) < INSTRUCTIONS:
@@ -131,14 +140,14 @@ def _shape(tool: AuthoredTool) -> Iterator[tuple[int, str]]:  # noqa: PLR0912 (o
     for function in tool.functions:
         if function.name not in called:
             yield function.line, f"no instruction calls {function.name}: write one, or leave it out"
+    sifted = {"name": tool.name, "functions": [{"name": name} for name in names]}
+    kept: list[str] = []
     for asked in tool.instructions:
-        if not 3 <= len(asked.text.split()) <= 120:
-            yield asked.line, f"{len(asked.text.split())} words; an instruction has 6 to 70"
-        for function in tool.functions:
-            if re.search(r"[a-z][A-Z]|_", function.name) and function.name in asked.text:
-                yield asked.line, f"the person says the function's name {function.name}"
-        if names_api(asked.text, tool.name):
-            yield asked.line, f"the person names the API ({tool.name}); say what is wanted, not from whom"
+        if reason := complaint(asked.text, sifted, kept):
+            yield asked.line, f"make_instructions.py drops this: {SIFTED[reason]}"
+        kept.append(asked.text)
+        if non_textual(asked.answer):
+            yield asked.line, "simulate_instances.py drops this: the answer is a link more than it is words"
         if re.search(r"\([\w ]+: [^)]*\)", asked.text):
             yield asked.line, "a value in brackets with its name; people do not write so"
 

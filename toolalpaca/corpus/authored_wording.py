@@ -78,7 +78,7 @@ def figures(tools: list[AuthoredTool]) -> list[Figure]:
     texts = [a.text for a in asked]
     return [
         Figure("function names that the request's words compose", composed_names(calls), 0.12, True),
-        Figure("instructions that share their first three words", _openings(texts, 3), 0.15, True),
+        Figure("the ten commonest openings of three words", _commonest(texts, 3, 10), 0.1, True),
         Figure("commonest opening of three words", _commonest(texts, 3), 0.02, True),
         Figure("distinct-2 of instructions", distinct_n(texts, 2), 0.4, False),
         Figure(
@@ -89,7 +89,7 @@ def figures(tools: list[AuthoredTool]) -> list[Figure]:
         Figure(
             "commonest opening of two words of answers", _commonest([a.answer for a in asked], 2), 0.04, True
         ),
-        Figure("commonest opening of three words of refusals", _commonest(refusals, 3), 0.06, True),
+        Figure("commonest opening of three words of refusals", _commonest(refusals, 3), 0.08, True),
     ]
 
 
@@ -112,10 +112,7 @@ def _heads(texts: list[str], n: int) -> Counter[str]:
     return Counter(" ".join(tokens(text)[:n]) for text in texts)
 
 
-def _openings(texts: list[str], n: int) -> float:
-    heads = _heads(texts, n)
-    return sum(count for count in heads.values() if count > 1) / len(texts) if texts else 0.0
-
-
-def _commonest(texts: list[str], n: int) -> float:
-    return max(_heads(texts, n).values()) / len(texts) if len(texts) >= 50 else 0.0
+def _commonest(texts: list[str], n: int, kinds: int = 1) -> float:
+    """Share of texts that begin with one of so many commonest openings of n words; 0 for few texts."""
+    counts = [count for _, count in _heads(texts, n).most_common(kinds)]
+    return sum(counts) / len(texts) if len(texts) >= 50 else 0.0

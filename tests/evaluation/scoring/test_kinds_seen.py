@@ -260,6 +260,23 @@ def test_a_result_that_nothing_uses():
     assert verdict(ask, gold, [nothing], HOLIDAYS, "I found none.").procedure is True
 
 
+def test_cents_may_be_said_in_dollars():
+    charges = [{"merchant": "NTFLX", "cents": 1549}, {"merchant": "SPTFY", "cents": 1999}]
+    call = step("searchHolidays", {"keyword": "streaming"}, charges)
+    gold = [GoldStep("searchHolidays", '{"keyword": "streaming"}')]
+
+    def scored(answer, *facts):
+        task = Task("t/0", "t", "What did I pay?", gold, facts=list(facts))
+        return score(
+            task, Episode("t/0", "t", task.instruction, "m", steps=[call], final_output=answer), HOLIDAYS
+        )
+
+    assert scored("You paid 15.49 dollars, then 19.99.").procedure is True
+    assert scored("You paid 15.94 dollars, then 19.88.").procedure is False
+    assert scored("NTFLX took 15.49 dollars.", "NTFLX").answer is True
+    assert scored("NTFLX took 15.94 dollars.", "NTFLX").answer is False
+
+
 def test_a_value_refused_once_may_be_mended_and_not_guessed_again():
     tool = tool_of(
         get("listFerns", parameter("light", required=True, enum=["full sun", "shade", "deep shade"]))

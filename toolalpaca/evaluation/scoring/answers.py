@@ -71,7 +71,8 @@ def _consistent(value: str, read: Sources) -> bool:
         return False
     known = sorted(read.numbers)[:200]
     digits = len(value.partition(".")[2])
-    if any(abs(round(k, digits) - wanted) < 1e-9 for k in known):
+    # 5900 cents are 59.00 dollars
+    if any(abs(round(k, digits) - wanted) < 1e-9 or abs(k / 100 - wanted) < 1e-9 for k in known):
         return True
     return any(
         abs(result - wanted) <= 0.5 * 10**-digits

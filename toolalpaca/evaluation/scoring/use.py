@@ -9,7 +9,7 @@ from toolalpaca.evaluation.scoring.evidence import HELPERS, Call, scalars
 from toolalpaca.evaluation.scoring.examined import Examined
 from toolalpaca.evaluation.scoring.kinds import changes_something
 from toolalpaca.evaluation.scoring.sources import Sources
-from toolalpaca.evaluation.scoring.values import STOP_WORDS, as_text, squash, words
+from toolalpaca.evaluation.scoring.values import STOP_WORDS, as_text, number, squash, words
 from toolalpaca.schema import Episode, ErrorType, Outcome
 
 ANSWER = -1
@@ -60,7 +60,9 @@ def _used(call: Call, answer: str, on: Examined) -> bool:
     if call.failed or len(values) < FEW or len(news) < FEW:
         return True
     said = Sources(answer)
-    return bool(news & said.word_set) or any(said.hold(value) for value in values if len(squash(value)) > 1)
+    if news & said.word_set or any(said.hold(value) for value in values if len(squash(value)) > 1):
+        return True
+    return any(value / 100 in said.numbers for value in map(number, values) if value)  # cents said in dollars
 
 
 def _body(response: str) -> object:
