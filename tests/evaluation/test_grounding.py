@@ -51,6 +51,7 @@ def test_a_good_file_has_no_finding(tmp_path):
         ("{thought: Too fast., call: vacancies, with: {min_length: 8.5}}",
          "{thought: Too fast., call: vacancies, with: {}}", "the next step makes it again"),
         ("Four nights, not three, for booking 41.", "'Four nights of it (number: 41).'", "in brackets"),
+        ("code: B8, pier: West", "code: 8, pier: West", "berths.code is float and str"),
         ("Find me the two", "Ask Berthbook for the two", "the person names the API"),
         ("answer: Number 41 is struck out.", "answer: https://berths.example/struck-out.png", "link more"),
         ("call: release, with", "call: record, with", "no instruction calls release"),

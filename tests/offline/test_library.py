@@ -10,7 +10,7 @@ import pytest
 from authored import BERTHS, write_library
 
 from toolalpaca.offline.library import teaching, tools
-from toolalpaca.offline.library.specification import is_held_out, specification_text, world_of
+from toolalpaca.offline.library.specification import is_held_out, schema_of, specification_text, world_of
 from toolalpaca.offline.library.tools import load_tool
 from toolalpaca.offline.library.worlds import World, fault
 from toolalpaca.openapi.request import build_request
@@ -70,6 +70,14 @@ def test_the_specification_is_valid_and_names_its_world(tool):
         "https://api.berths.example/v1/berths/B7/bookings",
         {"boat": "S", "from": "2025-07-04", "nights": 3},
     )
+
+
+def test_a_response_schema_holds_what_the_instructions_did_not_show(tool):
+    schema = schema_of([{"price": 15, "code": "A1", "power": True}, {"price": 21, "code": "A2"}])
+    price, code = schema["properties"]["price"], schema["properties"]["code"]
+    assert (price["type"], code["type"]) == ("number", "string")
+    assert price["nullable"] and code["nullable"] and "required" not in schema
+    assert schema_of([[]]) == {"type": "array", "items": {}} and schema_of([1, "a"]) == {}
 
 
 def server(tool, function, arguments, exchanges, scenario="ordinary"):

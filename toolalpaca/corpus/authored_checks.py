@@ -30,6 +30,7 @@ from toolalpaca.schema import ReplyError, Scenario
 
 MAX_OBSERVATION = 2_000
 FUNCTIONS, ROWS, INSTRUCTIONS = (3, 8), (5, 40), 10
+KINDS = {int: float}
 SIFTED = {
     "odd_length": "an instruction has 6 to 70 words",
     "placeholder": "it holds a placeholder",
@@ -131,8 +132,7 @@ def _shape(tool: AuthoredTool) -> Iterator[tuple[int, str]]:
         yield 1, f"{len(tool.instructions)} instructions; a tool has at least {INSTRUCTIONS}"
     if not 40 <= len(tool.introduction.split()) <= 130:
         yield tool.lines.get(("introduction",), 1), "an introduction has 50 to 110 words"
-    if len(tool.world) and max(map(len, tool.world.values())) < ROWS[0]:
-        yield tool.lines.get(("world",), 1), "the world has no table of some size: 8 to 30 records"
+    yield from _world(tool)
     names = [function.name for function in tool.functions]
     for name in {name for name in names if names.count(name) > 1}:
         yield 1, f"the function {name} stands there twice"
@@ -150,6 +150,17 @@ def _shape(tool: AuthoredTool) -> Iterator[tuple[int, str]]:
             yield asked.line, "simulate_instances.py drops this: the answer is a link more than it is words"
         if re.search(r"\([\w ]+: [^)]*\)", asked.text):
             yield asked.line, "a value in brackets with its name; people do not write so"
+
+
+def _world(tool: AuthoredTool) -> Iterator[tuple[int, str]]:
+    if len(tool.world) and max(map(len, tool.world.values())) < ROWS[0]:
+        yield tool.lines.get(("world",), 1), "the world has no table of some size: 8 to 30 records"
+    for table, rows in tool.world.items():
+        for field in dict.fromkeys(field for row in rows for field in row):
+            kinds = {KINDS.get(type(row.get(field)), type(row.get(field))) for row in rows} - {type(None)}
+            if len(kinds) > 1:
+                said = " and ".join(sorted(kind.__name__ for kind in kinds))
+                yield tool.lines.get(("world", table), 1), f"{table}.{field} is {said}: quote what is a text"
 
 
 def _scenario(played: Played) -> Iterator[tuple[int, str]]:  # noqa: PLR0912 (one branch per scenario)

@@ -106,28 +106,28 @@ def _operation(function: AuthoredFunction, bodies: list[Any]) -> Json:
     return operation
 
 
-def schema_of(values: list[Any]) -> Json:
-    """A JSON Schema (OpenAPI 3.0) that all of the values fit; {} for none, nothing in it required."""
-    schema: Json = {}
+def schema_of(values: list[Any], root: bool = True) -> Json:
+    """A JSON Schema (OpenAPI 3.0) that all of the values fit; {} for none, nothing in it required.
+
+    A call that nobody foresaw gets other values of the same kinds: below the root anything may be null, and
+    any number may have a fraction.
+    """
     kinds = {_kind(value) for value in values} - {"null"}
-    if kinds == {"integer", "number"}:
-        kinds = {"number"}
-    if len(kinds) == 1:
-        kind = kinds.pop()
-        schema["type"] = kind
-        if kind == "object":
-            names = dict.fromkeys(name for value in values if value is not None for name in value)
-            schema["properties"] = {
-                name: schema_of([value[name] for value in values if value is not None and name in value])
-                for name in names
-            }
-        elif kind == "array":
-            schema["items"] = schema_of([item for value in values if value is not None for item in value])
-    if "type" in schema and any(value is None for value in values):
-        schema["nullable"] = True
+    if len(kinds) != 1:
+        return {}
+    kind = kinds.pop()
+    schema: Json = {"type": kind} if root else {"type": kind, "nullable": True}
+    values = [value for value in values if value is not None]
+    if kind == "object":
+        names = dict.fromkeys(name for value in values for name in value)
+        schema["properties"] = {
+            name: schema_of([value[name] for value in values if name in value], False) for name in names
+        }
+    elif kind == "array":
+        schema["items"] = schema_of([item for value in values for item in value], False)
     return schema
 
 
 def _kind(value: Any) -> str:
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+    kinds = {bool: "boolean", int: "number", float: "number", str: "string", type(None): "null"}
     return kinds.get(type(value), "object" if isinstance(value, dict) else "array")
