@@ -11,6 +11,7 @@ boundary    `complete(prompt)`: configurations, replies, cache keys
 endpoint    openai/<model>: OpenAI-compatible endpoints, with retries
 retrying    the retry policy, whole
 pacing      slots, limits per minute, backoff
+process     settings of the process, made before torch is loaded
 keys        keys from the environment, and out of every text
 hf          hf/<path or id>: transformers in this process
 batching    decoding of many requests at once
