@@ -18,6 +18,15 @@ BAD_PATH = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, 
 BAD_PATH |= {errno.ENAMETOOLONG}
 
 
+def _quiet_interrupt(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Ctrl-C while a script still imports its libraries is no mistake to show the way to."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _quiet_interrupt
+
+
 def parser(doc: str) -> argparse.ArgumentParser:
     """An argument parser whose `--help` shows the script's docstring and every default."""
     summary, _, rest = doc.strip().partition("\n")

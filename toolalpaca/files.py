@@ -110,6 +110,24 @@ def content_hash(*paths: Path) -> str:
     return total.hexdigest()
 
 
+def missing_files(folder: Path, config: str | None = None) -> list[str]:
+    """Patterns of data files that a dataset folder's card names and no file of the folder matches."""
+    import yaml
+
+    card = folder / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    head = text.split("---\n")[1] if text.startswith("---\n") else ""
+    try:
+        content = yaml.safe_load(head) or {}
+    except yaml.YAMLError:
+        return []
+    configs = content.get("configs") if isinstance(content, dict) else None
+    wanted = [c for c in configs or [] if isinstance(c, dict) and config in (None, c.get("config_name"))]
+    files = [f for c in wanted for f in c.get("data_files") or [] if isinstance(f, dict)]
+    patterns = [p for f in files for p in ([f["path"]] if isinstance(f.get("path"), str) else [])]
+    return [pattern for pattern in patterns if not any(folder.glob(pattern))]
+
+
 def load_dataset(name: str, config: str | None = None, split: str | None = None) -> Any:
     """`datasets.load_dataset`, but a folder is read as it is now.
 
@@ -120,5 +138,9 @@ def load_dataset(name: str, config: str | None = None, split: str | None = None)
     import datasets  # takes seconds to import
 
     folder = Path(name).is_dir()
+    if folder and (lacking := missing_files(Path(name), config)):
+        raise FileNotFoundError(
+            f"{name}: its README.md names {', '.join(lacking)}, which the folder lacks: copy the folder whole"
+        )
     files = datasets.load_dataset_builder(name, config).config.data_files if folder else None
     return datasets.load_dataset(name, config, split=split, data_files=files)

@@ -570,3 +570,21 @@ def test_a_time_limit_is_learned_for_each_kind_of_prompt() -> None:
 
     asyncio.run(main())
     assert Deadline(2.0).seconds("title", 3) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": [{"type": "text", "text": "Hello "}, {"type": "text", "text": "there"}]}, "Hello there"),
+        ({"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Yes"}]}, "Yes"),
+        ({"content": [{"type": "output_text", "text": "Yes"}, {"type": "reasoning", "text": "hm"}]}, "Yes"),
+        ({"content": ["Yes", {"text": ", sir"}]}, "Yes, sir"),
+        ({"content": "Yes", "reasoning_content": "let me think"}, "Yes"),
+        ({"content": "<think>I should say No.</think>\n\nYes"}, "Yes"),
+        ({"content": "<think>cut off in the middle"}, ""),
+        ({"content": "Say <think> aloud"}, "Say <think> aloud"),
+        ({"content": None, "reasoning_content": "all of it"}, ""),
+    ],
+)
+def test_the_reply_is_the_text_and_no_reasoning(message: dict, text: str) -> None:
+    assert decode(json.dumps({"choices": [{"message": message}]})).text == text

@@ -2,8 +2,8 @@
 
 Those of Table 1 stand in `figures.TABLE_1`, beside the labels.
 
-Only what is known for certain is here. A cell of the paper that is not, such as the counts of its
-Table 3, is None and printed as "not reproduced here": nothing is read off a plot or guessed.
+Only what is known for certain is here. A cell of the paper that is not is None and printed as "not
+reproduced here": nothing is read off a plot or guessed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ SOURCE = "Tang et al., 2023, arXiv 2306.05301"
 # Table 2: 100 instances examined by hand, how many passed.
 REVIEW: dict[str, int] = {"instruction": 88, "response": 92, "solution": 80}
 REVIEW_N = 100
+
+# Table 3: episodes of 100 that show each type, in the order of schema.ErrorType.
+ERRORS: dict[str, tuple[int, ...]] = {
+    "Vicuna-13B": (18, 21, 37, 15, 7, 35),
+    "ToolAlpaca-13B": (3, 3, 1, 9, 10, 4),
+}
+ERRORS_N = 100
 
 
 @dataclass(frozen=True)

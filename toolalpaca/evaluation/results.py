@@ -68,12 +68,18 @@ def table_3(evaluations: Sequence[Evaluation]) -> Table:
         failed = str(len(e.attempts) - len(counted))
         table.narrow.append([e.label, str(len(counted)), *cells, failed])
         table.rows.append([e.label, str(len(counted)), *detailed, failed])
-    for rows in (table.rows, table.narrow):
-        rows.append(["paper: not reproduced here", *[UNKNOWN] * (len(table.header) - 1)])
+    for model, counts in paper.ERRORS.items():
+        row = [f"paper: {model}", str(paper.ERRORS_N), *map(str, counts)]
+        for rows in (table.rows, table.narrow):
+            rows.append([*row, *[UNKNOWN] * (len(table.header) - len(row))])
+        table.records += [
+            record("paper, judged by people", model, error.value, count, paper.ERRORS_N)
+            for error, count in zip(ErrorType, counts, strict=True)
+        ]
     table.notes = [
         "An episode may show several types. Failures of the machinery (an endpoint, an executor, an "
-        "unscored episode) are no error of the model and stay outside the count. The paper counted its "
-        "Table 3 by hand on 100 tasks; its cells are not known to this project for certain. report.md gives "
+        "unscored episode) are no error of the model and stay outside the count. The paper "
+        "counted its Table 3 by hand on 100 tasks. report.md gives "
         "the 95% Wilson interval of each count, in per cent, in brackets.",
     ]
     if any(cell.endswith("+") for row in table.narrow for cell in row):

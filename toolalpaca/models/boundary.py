@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import math
+import re
 import typing
 from abc import abstractmethod
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 LEAST = {"max_tokens": 1, "max_tries": 1, "batch_size": 1, "timeout": 0.001,
          "requests_per_minute": 0.001, "tokens_per_minute": 0.001}  # fmt: skip
 OWN_PARAMETERS = {"model", "messages", "tools", "stop", "stream", "n"}  # of the body: not the user's to set
+# A thought that stands before the reply. What follows an opening alone is all thought: it was cut off.
+THINKING = re.compile(r"\A\s*<think(?:ing)?>(?:.*?</think(?:ing)?>|.*)\s*", re.DOTALL)
 KEY_VERSION = 1  # part of every cache key: raise it when the meaning of a key changes
 T = TypeVar("T")
 
@@ -231,8 +234,10 @@ def decode(raw: str) -> Completion:
         calls = message.get("tool_calls") or []
         # Models that spend all their tokens on thinking send null: an empty reply, not a broken one.
         text = message.get("content", "") if calls else message["content"]
-        if isinstance(text, list):  # in parts; thoughts and the like have no text of their own
-            text = "".join(part["text"] for part in text if part.get("type") == "text")
+        if isinstance(text, list):
+            text = "".join(_part_text(part) for part in text)
+        if isinstance(text, str):  # what some local servers leave in front of the reply
+            text = THINKING.sub("", text)
         if not isinstance(text, str | None) or not isinstance(calls, list):
             raise TypeError
         if not all(map(_names_function, calls)):
@@ -248,6 +253,18 @@ def decode(raw: str) -> Completion:
         )
     except (KeyError, IndexError, TypeError, AttributeError):
         raise ValueError("a reply without a message in choices[0]") from None
+
+
+def _part_text(part: Any) -> str:
+    """The text of a part of a reply; thoughts, references and the like are none of it."""
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict) or part.get("type", "text") not in ("text", "output_text"):
+        return ""
+    text = part.get("text")
+    if isinstance(text, dict):
+        text = text.get("value")
+    return text if isinstance(text, str) else ""
 
 
 def _names_function(call: Any) -> bool:

@@ -18,6 +18,8 @@ from toolalpaca.openapi.spec import Operation
 MAX_DEPTH = 5  # below it only what is required
 TRIES = 25
 OTHERS = 10  # values of an alternative that fit several, before a plain value is tried
+BUDGET = 4_000  # values that are made, of all depths, before only what is required is
+MOST_ITEMS, MOST_CHARS, MOST_CHOICES = 50, 2_000, 50  # of what a schema may ask for in any number
 PLAIN = (None, True, 0, -1, 2.5, "", "a", "lantern", "lantern harbor meadow violin copper", [], {})
 _FORMATS = {
     "password": "Kestrel-4821", "byte": "a2VzdHJlbA==", "binary": "kestrel", "time": "18:30:00Z",
@@ -52,13 +54,15 @@ def conforming(
     span that the lengths of arrays without bounds are drawn from. The result fits whenever the schema's
     keywords can be met one by one; a contradictory schema gets the last attempt.
     """
-    value = None
+    value, left = None, [BUDGET]
     for attempt in range(TRIES):
         late = attempt > TRIES // 2
-        maker = _Maker(schema, rng, seed, no_wish if late else wish, late, lengths)
+        maker = _Maker(schema, rng, seed, no_wish if late else wish, late, lengths, left)
         value = maker.make(schema, name, 0)
         if accepts(schema, value):
             return value
+        if left[0] <= 0:
+            break
     for key in ("example", "default"):
         if key in schema and accepts(schema, schema[key]):
             return schema[key]
@@ -88,16 +92,21 @@ def error_body(operation: Operation, status: int, errors: list[str], seed: int =
 
 
 class _Maker:
-    def __init__(self, root: Json, rng: random.Random, seed: int, wish: Wish, lean: bool, lengths):
+    def __init__(
+        self, root: Json, rng: random.Random, seed: int, wish: Wish, lean: bool, lengths: Any, left: list[int]
+    ):
         self.root, self.rng, self.seed, self.wish = root, rng, seed, wish
-        self.lean, self.lengths, self.listed = lean, lengths, 0
+        self.lean, self.lengths, self.listed, self.left = lean, lengths, 0, left
 
     def make(self, schema: Any, name: str, depth: int) -> Any:
-        if depth > 4 * MAX_DEPTH:  # a schema that requires itself has no finite value
+        self.left[0] -= 1
+        if depth > 4 * MAX_DEPTH or self.left[0] < -BUDGET:  # what requires itself has no finite value
             return None
+        self.lean = self.lean or self.left[0] <= 0
         value = self._make(schema, name, depth)
         whole = follow(schema, self.root) if isinstance(schema, dict) else {}
-        if "oneOf" in whole and not self.fits(whole, value):
+        # Deeper than this each level would try all choices of the levels below it again.
+        if "oneOf" in whole and depth <= 1 and not self.fits(whole, value):
             # What was made for one alternative fits another too, as strings in overlapping spans do.
             others = itertools.chain((self._make(schema, name, depth) for _ in range(OTHERS)), PLAIN)
             return next((v for v in others if self.fits(whole, v)), value)
@@ -111,9 +120,11 @@ class _Maker:
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
-            allowed = [v for v in schema["enum"] if self.fits(schema, v)]
+            listed = schema["enum"]
+            some = listed if len(listed) <= MOST_CHOICES else self.rng.sample(listed, MOST_CHOICES)
+            allowed = [v for v in some if self.fits({**schema, "enum": some}, v)]
             plain = [v for v in allowed if v is not None]
-            return self.rng.choice(plain or allowed or schema["enum"])
+            return self.rng.choice(plain or allowed or some)
         for shown in (schema.get("example"), *_examples(schema)):
             usable = shown is not None and not isinstance(shown, (dict, list)) and self.fits(schema, shown)
             if usable and self.rng.random() < 0.3:
@@ -193,7 +204,7 @@ class _Maker:
         return fields.string(self.rng, "word", self.seed).replace(" ", "_")
 
     def array(self, schema: Json, name: str, depth: int) -> list[Any]:
-        low, high = int(schema.get("minItems", 0)), schema.get("maxItems", math.inf)
+        low, high = min(int(schema.get("minItems", 0)), MOST_ITEMS), schema.get("maxItems", math.inf)
         first = schema.get("prefixItems", [])
         length = (
             low
@@ -219,7 +230,7 @@ class _Maker:
         return result
 
     def string(self, schema: Json, name: str, depth: int) -> str:
-        low, high = int(schema.get("minLength", 0)), schema.get("maxLength", math.inf)
+        low, high = min(int(schema.get("minLength", 0)), MOST_CHARS), schema.get("maxLength", math.inf)
         form = schema.get("format", "")
         candidates = []
         if "pattern" in schema:

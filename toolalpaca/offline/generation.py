@@ -13,6 +13,7 @@ from toolalpaca.openapi.jsonschemas import Json, follow, object_view, types_of
 
 BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
 MAX_DEPTH = 6
+MOST_ITEMS, MOST_CHARS = 80, 2_000  # of what a schema may ask for in any number
 TRUE_NAMES = ("valid", "deleted", "sent", "active", "success", "available", "deliverable", "ok", "saved")
 
 
@@ -113,7 +114,7 @@ def _object(schema: Json, view: Json, rng, seed: int, root: Json, depth: int, le
 
 
 def _array(schema: Json, rng, seed: int, name: str, root: Json, depth: int, length: int | None) -> list:
-    least, most = int(schema.get("minItems", 0)), schema.get("maxItems")
+    least, most = min(int(schema.get("minItems", 0)), MOST_ITEMS), schema.get("maxItems")
     count = length if length is not None and depth <= 2 else rng.choice((1, 2, 2, 3))
     length = None  # lists within the list have an ordinary length
     if depth >= MAX_DEPTH:
@@ -170,7 +171,7 @@ def number(schema: Json, rng: random.Random, name: str, kind: str) -> int | floa
 
 def text(schema: Json, rng: random.Random, seed: int, name: str) -> str:
     """A string that the schema accepts and that reads like what its name says."""
-    least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+    least, most = min(int(schema.get("minLength", 0)), MOST_CHARS), schema.get("maxLength")
     form = schema.get("format", "")
     if "pattern" in schema:
         value = fields.string(rng, fields.string_kind(name, form), seed, name)

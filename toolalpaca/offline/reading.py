@@ -204,6 +204,9 @@ def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
     choices = re.search(r"One of: \[(.*?)\]", rest)
     form = re.search(r"Format: ([\w-]+)", rest)
     spoken = words(" ".join(path))
+    if not re.search(r"[a-z0-9]", spoken):  # a name that cannot be spoken is said by its description
+        said = re.findall(r"[a-z0-9]+", rest.rstrip(". ").rpartition(". ")[2].lower())
+        spoken = " ".join(said[:3]) or "value"
     values = tuple(c.strip() for c in choices[1].split(",") if c.strip()) if choices else ()
     if base == "string":
         guess = string_kind(path[-1], form[1] if form else "")

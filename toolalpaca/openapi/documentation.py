@@ -17,6 +17,7 @@ from toolalpaca.openapi.spec import Operation, Spec
 from toolalpaca.schema import Function, Parameter
 
 MAX_DEPTH = 6  # a structure nested deeper than this is cut to its type
+SHOWN_CHOICES = 200  # of an enumeration
 MAX_STRUCTURE = 4_000  # characters; a longer structure is shown less deep
 LOCATIONS = ("path", "query", "header", "cookie")
 
@@ -98,7 +99,8 @@ def describe(parameter: Parameter) -> str:
     if isinstance(schema.get("format"), str):
         parts.append(f"Format: {schema['format']}")
     if choices:
-        parts.append(f"One of: [{', '.join(_plain(c) for c in choices)}]")
+        more = f", and {len(choices) - SHOWN_CHOICES} more" if len(choices) > SHOWN_CHOICES else ""
+        parts.append(f"One of: [{', '.join(_plain(c) for c in choices[:SHOWN_CHOICES])}{more}]")
     if "default" in schema:
         parts.append(f"Default: {_plain(schema['default'])}")
     if parameter.description:
@@ -118,6 +120,7 @@ def signature_of(name: str, parameters: list[Parameter], description: str = "") 
 
 def _brief(parameter: Parameter) -> str:
     schema, choices = _followed(parameter)
+    choices = choices[:SHOWN_CHOICES]
     kind = type_text(schema, parameter.schema)
     if choices:
         listed = "|".join(_plain(c) if re.fullmatch(r"[\w .+/-]+", _plain(c)) else dumps(c) for c in choices)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -29,15 +30,18 @@ def on_signals(stop: Callable[[int], None]) -> Iterator[None]:
         seen.append(number)
         stop(number)
 
+    def interrupted(number: int, frame: Any) -> None:
+        # Python's own handler runs between any two instructions: one of the event loop's would wait for a
+        # row's computing to end, which may take minutes.
+        handle(number)
+        loop.call_soon_threadsafe(lambda: None)  # wakes a loop that waits
+
     installed = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-            previous = signal.getsignal(number)
-            loop.add_signal_handler(number, handle, number)
-            installed.append((number, previous))
+        with contextlib.suppress(ValueError):
+            installed.append((number, signal.signal(number, interrupted)))
     try:
         yield
     finally:
         for number, previous in installed:
-            loop.remove_signal_handler(number)
             signal.signal(number, previous)

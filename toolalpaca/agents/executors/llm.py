@@ -8,6 +8,8 @@ from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import EXECUTOR_TRIES
 from toolalpaca.schema import ReplyError
 
+SHOWN_CHARS = 300  # of a reply that cannot be used
+
 
 class LlmExecutor:
     """The tool executor agent: a model that plays the API, prompted with its specification.
@@ -60,7 +62,9 @@ class LlmExecutor:
                 self.model.reject(prompt, sample, error.reason)
                 feedback, failed, sample = error.detail, failed + 1, sample + 1
                 if failed >= self.tries:
-                    raise ReplyError("executor_reply", f"{failed} replies, the last: {error}") from None
+                    wrote = " ".join(completion.text.split())[:SHOWN_CHARS]
+                    told = f"{failed} replies, the last: {error}; it wrote: {wrote}"
+                    raise ReplyError("executor_reply", told) from None
                 continue
             if response.status >= 300 and resampled < self.resample_errors:
                 resampled, sample = resampled + 1, sample + 1
