@@ -18,11 +18,13 @@ from toolalpaca.evaluation import attempts, benchmark
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.models import react
 from toolalpaca.models.boundary import ModelConfig
+from toolalpaca.models.process import prepare_process
 from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError, to_row
 
 
 def main() -> int:
+    prepare_process()  # before torch is loaded
     arguments = cli.parser(__doc__)
     cli.add_run_arguments(arguments)
     choice.add_executor_arguments(arguments)
@@ -46,20 +48,6 @@ def main() -> int:
         "--max_tokens", type=cli.number(1), metavar="N", help="of one reply (default: the model's own)"
     )
     group.add_argument(
-        "--num_beams",
-        type=cli.number(1),
-        default=1,
-        metavar="N",
-        help="replies that an hf/ model searches side by side for the likeliest (default: 1, greedy)",
-    )
-    group.add_argument(
-        "--frequency_penalty",
-        type=cli.number(-2, 2, kind=float),
-        default=0.0,
-        metavar="X",
-        help="makes tokens less likely each time they were said, so that a reply leaves a loop (default: 0)",
-    )
-    group.add_argument(
         "--strict",
         action="store_true",
         help="refuse replies with Markdown or Python around a step; they are read and counted by default",
@@ -79,21 +67,13 @@ def main() -> int:
         raise ToolAlpacaError(
             "the embedded teacher speaks ReAct text: --style tools is for openai/ and hf/ models"
         )
-    if args.num_beams > 1 and not args.model.startswith("hf/"):
-        raise ToolAlpacaError(f"--num_beams is for hf/ models, not for {args.model}")
-    if args.frequency_penalty and args.model == "offline":
-        raise ToolAlpacaError("--frequency_penalty is for hf/ and openai/ models, not for offline")
-    decoding = {"num_beams": args.num_beams} if args.num_beams > 1 else {}
-    decoding |= {"frequency_penalty": args.frequency_penalty} if args.frequency_penalty else {}
     builtins = [function.name for function in builtin_tools.builtin_functions(args.builtins)]
     tasks, tools = benchmark.load_tasks(args.tasks)
     rows = attempts.attempt_rows(tasks[: args.limit], args.samples)
 
     with Run.open(args.out, attempts.STAGE, {**vars(args), "builtins": builtins}) as run:
-        if (args.max_tokens or decoding) and "student" not in run.models_file:
-            run.models_file["student"] = ModelConfig(
-                args.model, max_tokens=args.max_tokens, parameters=decoding
-            )
+        if args.max_tokens and "student" not in run.models_file:
+            run.models_file["student"] = ModelConfig(args.model, max_tokens=args.max_tokens)
         student = run.model(args.model, role="student", seed=args.seed)
         attempt = attempts.Attempts(
             {tool.tool_id: tool for tool in tools},

@@ -15,13 +15,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolalpaca import cli
+from toolalpaca.models.process import prepare_process
 from toolalpaca.schema import ToolAlpacaError
-from toolalpaca.training import checkpoints, dry_run, examples, loading, masks, memory
+from toolalpaca.training import checkpoints, dry_run, examples, loading, masks, memory, precision, prefixes
 from toolalpaca.training.recipe import parse_recipe, split_batch
 
 
 def main() -> None:
+    prepare_process()  # before torch is loaded
     data, args, model_args, recipe = parse_recipe()
+    precision.settle(args)
     from toolalpaca.training.trainer import Trainer
 
     # The global batch is the recipe's; how it is split follows from the processes
@@ -47,37 +50,43 @@ def main() -> None:
             return
     if args.process_index == 0:
         print(masks.show(train[0]["messages"], tokenizer, train[0].get("tools")))
-        print(f"sft: {data.dataset_name}: {counts}")
+        print(f"sft: {data.dataset_name}: {counts}\nsft: {precision.told(args, model_args, recipe)}")
 
     model = loading.model(tokenizer, args, model_args, recipe)
     if recipe.architecture is not None and args.process_index == 0:
         loading.save_untrained(model, tokenizer, args.output_dir)  # what training is measured against
+    if recipe.shared_prefix:
+        train = prefixes.shared_dataset(train, recipe.shared_prefix, args.max_length, args.seed)
+        loading.for_shared_prefixes(args)
     try:
         trainer = Trainer(
             model=model,
             args=loading.for_trainer(args),
             train_dataset=train,
+            data_collator=prefixes.Collator() if recipe.shared_prefix else None,
             processing_class=tokenizer,
             peft_config=loading.adapter(model_args),
             callbacks=[checkpoints.MetricsFile(args.output_dir)],
         )
     except ValueError as error:  # such as lora_target_modules that the model does not have
         raise ToolAlpacaError(f"recipe: {error}") from None
-    resumed = args.resume_from_checkpoint or checkpoints.last_complete(args.output_dir)
-    result = trainer.train(resume_from_checkpoint=resumed)
+    last = args.resume_from_checkpoint or checkpoints.last_complete(args.output_dir)
+    result = trainer.train(resume_from_checkpoint=last)
 
     trainer.save_model(args.output_dir)
     trainer.save_state()
     # A folder of this machine is no dataset that the card's readers could load
-    on_hub = None if Path(data.dataset_name).exists() else data.dataset_name
-    card = {"dataset_name": on_hub, "tags": ["toolalpaca", "tool-use"]}
+    named = None if Path(data.dataset_name).exists() else data.dataset_name
+    card = {"dataset_name": named, "tags": ["toolalpaca", "tool-use"]}
     trainer.create_model_card(**card)
     if trainer.is_world_process_zero() and recipe.merge_adapter:
         loading.merge(args.output_dir, args, model_args)
     if args.push_to_hub:
         trainer.push_to_hub(**card)
     if trainer.is_world_process_zero():
-        checkpoints.finish(args.output_dir)
+        checkpoints.finish(args.output_dir, precision.taken(args))
+        if warning := precision.not_taken(args, model_args):
+            print(f"sft: warning: {warning}")
         told = [f"{result.global_step} steps", f"loss {result.training_loss:.3f}", *memory.peak()]
         print(f"sft: {', '.join(told)}; model in {args.output_dir}")
     trainer.accelerator.wait_for_everyone()  # a process that ends the group early leaves the others waiting

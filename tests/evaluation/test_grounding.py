@@ -97,6 +97,23 @@ def test_numbers_follow_from_what_was_seen(number, follows):
     assert number_follows(number, seen) == follows
 
 
+@pytest.mark.parametrize(
+    ("argument", "follows"),
+    [
+        ("+4520334471", True),
+        ("+4520334472", False),
+        ("2025-06-13", True),
+        ("2025-09-13", False),
+        ("18:30", True),
+        ("20000", True),  # grams of twenty kilos
+        ("kitchen renovation", True),
+    ],
+)
+def test_arguments_follow_from_what_was_said(argument, follows):
+    said = "Text 20 33 44 71 about the kitchen's renovation, twenty kilos, the day after 12 June 2025"
+    assert grounding.value_follows(argument, Seen((f"{said} at 6:30 pm",), ())) == follows
+
+
 def script(*args: object) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, SCRIPT, *map(str, args)], capture_output=True, text=True, check=False

@@ -175,13 +175,3 @@ def test_a_task_without_its_tool_is_an_error(tmp_path):
     (tmp_path / "toolset.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(ToolAlpacaError, match="'tides', which is not there"):
         load_tasks(tmp_path)
-
-
-@pytest.mark.parametrize("option", ["--num_beams", "--frequency_penalty"])
-def test_a_search_is_refused_where_it_would_do_nothing(tmp_path, option):
-    write_tasks(tmp_path, [task("tides/0", "High tide at Dover?")])
-    asked = ["--model", "offline", option, "2", "--tasks", tmp_path / "tasks.jsonl"]
-    done = script("run_agent.py", *asked, "--out", tmp_path / "searched")
-    assert done.returncode == 2
-    assert done.stderr.strip().endswith("models, not for offline") and f"{option} is for hf/" in done.stderr
-    assert not (tmp_path / "searched").exists()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from toolalpaca.models import batching
 from toolalpaca.models.boundary import Completion, ModelConfig, ModelFailure
 from toolalpaca.models.hf import fingerprint, tool_calls
 from toolalpaca.models.prompts import Prompt, PromptFolder
@@ -85,56 +86,39 @@ def test_a_batch_answers_as_each_alone_and_as_generate(checkpoint: Path) -> None
         assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
 
 
-@pytest.mark.parametrize(("beams", "penalty"), [(2, 0.0), (3, 0.0), (1, 0.5), (3, 0.5)])
-def test_a_search_finds_what_generate_finds(checkpoint: Path, beams: int, penalty: float) -> None:
-    import transformers
-    from torch.nn.functional import one_hot
+def test_what_prompts_begin_with_alike_is_computed_once(checkpoint: Path) -> None:
+    long = "x " * 90
+    asked = [Prompt("echo", {"text": f"{long}{n}"}, prompts=PROMPTS) for n in range(6)]
+    model = load_model(ModelConfig(f"hf/{checkpoint}", max_tokens=6, batch_size=8))
 
-    asked, asks = prompts(20), {"num_beams": beams, "frequency_penalty": penalty}
-    found = complete(checkpoint, asked, batch_size=6, parameters=asks)
-    alone = complete(checkpoint, asked, batch_size=1, parameters=asks)
-    assert [c.text for c in found] == [c.text for c in alone]
-    assert {c.finish_reason for c in found} == {"stop", "length"}
-    greedy = [c.text for c in complete(checkpoint, asked)]
-    assert sum(c.text != text for c, text in zip(found, greedy, strict=True)) > 5
-    tokenizer = transformers.AutoTokenizer.from_pretrained(checkpoint)
-    model = transformers.AutoModelForCausalLM.from_pretrained(checkpoint)
-    search = {"num_beams": beams, "do_sample": False, "max_new_tokens": 24, "pad_token_id": 1}
-    search |= {"length_penalty": 0.0, "early_stopping": False} if beams > 1 else {}
-    for prompt, completion in zip(asked, found, strict=True):
-        text = tokenizer.apply_chat_template(prompt.messages, tokenize=False, add_generation_prompt=True)
-        ids = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+    async def main() -> tuple[list[str], list[tuple[int, int]]]:
+        await model.complete(prompts(1)[0])
+        shapes: list[tuple[int, int]] = []
+        model._decoder.model.register_forward_pre_hook(
+            lambda module, args, given: shapes.append(tuple(given["input_ids"].shape)), with_kwargs=True
+        )
+        replies = await asyncio.gather(*(model.complete(prompt) for prompt in asked))
+        return [reply.text for reply in replies], shapes
 
-        def less(said, scores, start=completion.tokens_in):
-            return scores - penalty * one_hot(said[:, start:], scores.shape[1]).sum(1)
-
-        made = model.generate(**ids, **search, logits_processor=[less], renormalize_logits=True)
-        assert completion.text == tokenizer.decode(made[0, completion.tokens_in :], skip_special_tokens=True)
+    found, shapes = asyncio.run(main())
+    alone = [complete(checkpoint, [prompt], batch_size=1, max_tokens=6)[0].text for prompt in asked]
+    assert found == alone
+    computed = sum(rows * width for rows, width in shapes if width > 1)
+    whole = complete(checkpoint, asked[:1], max_tokens=6)[0].tokens_in
+    assert computed < 2 * whole, "six prompts cost less than two"
 
 
-def test_a_searched_reply_ends_before_its_stop_text(checkpoint: Path) -> None:
-    asked, searching = prompts(12), {"num_beams": 2}
-    free = complete(checkpoint, asked, parameters=searching)
-    stop = next(c.text for c in free if len(c.text) > 4)[2:4]
-    ended = complete(checkpoint, asked, stop=[stop], parameters=searching)
-    assert all(stop not in c.text for c in ended)
-    assert any(c.finish_reason == "stop" and a.text != c.text for a, c in zip(free, ended, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"parameters": {"num_beams": 0}}, "num_beams is a whole number"),
-        ({"parameters": {"num_beams": "two"}}, "num_beams is a whole number"),
-        ({"parameters": {"num_beams": True}}, "num_beams is a whole number"),
-        ({"parameters": {"num_beams": 2}, "temperature": 0.5}, "set one of them"),
-        ({"parameters": {"frequency_penalty": 3}}, "frequency_penalty is a number"),
-        ({"parameters": {"frequency_penalty": True}}, "frequency_penalty is a number"),
-    ],
-)
-def test_a_search_that_makes_no_sense_is_refused(checkpoint: Path, config: dict, message: str) -> None:
-    with pytest.raises(ToolAlpacaError, match=message):
-        load_model(ModelConfig(f"hf/{checkpoint}", **config))
+def test_a_batch_keeps_within_its_memory(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = prompts(12)
+    free = [c.text for c in complete(checkpoint, asked)]
+    monkeypatch.setattr("toolalpaca.models.batching.BATCH_BYTES", 200_000)
+    widest = []
+    original = batching.Decoder._step
+    monkeypatch.setattr(
+        batching.Decoder, "_step", lambda self: (widest.append(len(self._rows)), original(self))[1]
+    )
+    assert [c.text for c in complete(checkpoint, asked)] == free
+    assert 1 <= max(widest) < 12
 
 
 def test_the_next_step_of_a_conversation_computes_only_what_is_new(checkpoint: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PUBLIC_APIS = ROOT.parent / "shared" / "data" / "public-apis" / "README.md"
-SMALL = ["TOOLS=30", "TRAIN=--max_steps 4", "TOKENS=24"]
+SMALL = ["STUDENT=tiny", "TOOLS=30", "STEPS=4", "TOKENS=24"]
 pytestmark = pytest.mark.xdist_group("demo")  # one worker makes the run that all of these look at
 
 
@@ -43,7 +43,7 @@ def test_demo_ends_with_the_three_tables(demo: tuple[Path, subprocess.CompletedP
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     tables = [done.stdout.index(f"Table {number}.") for number in (1, 3, 4)]
     assert tables == sorted(tables)
-    for model in ("teacher", "untrained", "fine-tuned"):
+    for model in ("teacher", "untouched", "fine-tuned"):
         assert re.search(rf"^{model} ", done.stdout[tables[2] :], re.MULTILINE), model
     assert (run / "report" / "figure4.png").read_bytes().startswith(b"\x89PNG")
     assert (run / "report" / "report.md").is_file() and (run / "report" / "index.html").is_file()
@@ -58,7 +58,7 @@ def test_the_teacher_solves_what_it_teaches(demo: tuple[Path, subprocess.Complet
 
 def test_an_untrained_model_fails_at_every_task(demo: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     run, _ = demo
-    verdicts = [json.loads(line) for line in (run / "eval" / "untrained" / "verdicts.jsonl").open()]
+    verdicts = [json.loads(line) for line in (run / "eval" / "untouched" / "verdicts.jsonl").open()]
     assert all(any(f["type"] == "parse_error" for f in v["findings"]) for v in verdicts)
 
 

@@ -17,6 +17,7 @@ SPECIAL = {
     "chatml": ["<|im_start|>", "<|im_end|>", "<|endoftext|>"],
     "qwen3": ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<think>", "</think>"],
     "llama3": ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+    "gemma3": ["<bos>", "<start_of_turn>", "<end_of_turn>"],
 }
 CHATML_END = "<|im_end|>"
 END = {
@@ -24,6 +25,7 @@ END = {
     "chatml": CHATML_END,
     "qwen3": CHATML_END,
     "llama3": "<|eot_id|>",
+    "gemma3": "<end_of_turn>",
     "vicuna": "</s>",
 }
 TURN = {  # what opens a turn, what stands before the assistant's words, what follows the end token
@@ -359,3 +361,39 @@ def test_a_dataset_that_a_template_would_write_wrongly_is_refused(byte_tokenizer
     row = {"messages": conversation(react.STYLES["react"], 1), "style": "react"}
     with pytest.raises(ToolAlpacaError, match="--style vicuna"):
         examples.prepare(Dataset.from_list([row]), with_template(sentencepiece_tokenizer, "vicuna"), None)
+
+
+@pytest.mark.parametrize("name", ["tiny", "chatml", "qwen3", "llama3", "vicuna", "gemma3"])
+def test_templates_pass_the_checks_of_trl(byte_tokenizer, sentencepiece_tokenizer, name):
+    from trl import chat_template_utils as trl_checks
+
+    tokenizer = with_template(sentencepiece_tokenizer if name == "vicuna" else byte_tokenizer, name)
+    assert trl_checks.is_chat_template_prefix_preserving(tokenizer)
+    assert trl_checks.is_chat_template_stop_token_trained(tokenizer)
+    assert trl_checks.supports_tool_calling(tokenizer)
+
+
+@pytest.mark.parametrize("name", ["tiny", "chatml", "qwen3", "llama3", "gemma3"])
+def test_native_calls_are_trained_and_definitions_and_answers_are_not(byte_tokenizer, name):
+    from toolalpaca.models.hf import tool_calls
+    from toolalpaca.training import masks
+
+    tokenizer = with_template(byte_tokenizer, name)
+    call = {"type": "function", "function": {"name": "getForecast", "arguments": {"city": "Zürich"}}}
+    messages = [
+        {"role": "system", "content": "Call functions."},
+        {"role": "user", "content": "Weather in Zürich?"},
+        {"role": "assistant", "content": "I look it up.", "tool_calls": [call]},
+        {"role": "tool", "name": "getForecast", "content": '{"sky": "clear"}'},
+        {"role": "assistant", "content": "Clear."},
+    ]
+    tools = [{"type": "function", "function": {"name": "getForecast", "description": "d", "parameters": {}}}]
+    ((ids, labels),) = masks.encode([messages], tokenizer, [tools])
+    trained = tokenizer.decode([i for i, label in zip(ids, labels, strict=True) if label != masks.IGNORED])
+    shown = tokenizer.decode(ids)
+    assert '{"sky": "clear"}' in shown and '"parameters"' in shown and "Call functions." in shown
+    assert "I look it up." in trained and "Clear." in trained and "sky" not in trained
+    assert '"parameters"' not in trained
+    (found,) = tool_calls(trained)
+    assert found["function"]["name"] == "getForecast"
+    assert json.loads(found["function"]["arguments"]) == {"city": "Zürich"}

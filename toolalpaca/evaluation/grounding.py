@@ -37,6 +37,9 @@ RELATIVE = re.compile(
 )
 
 
+MOVED = 45  # days from one that is named, as people move days without naming the month
+
+
 def check(played: Played) -> Iterator[tuple[int, str]]:
     """(line, message) for values of calls, and facts of the answer, that follow from nothing before them."""
     tool, asked = played.tool, played.asked
@@ -97,6 +100,8 @@ def value_follows(argument: Any, seen: Seen) -> bool:
     if seen.sources.hold(argument):
         return True
     text = str(argument).strip()
+    if re.fullmatch(r"\+\d{8,15}", text) and any(text[n:] in squash(seen.joined) for n in (2, 3, 4)):
+        return True  # a telephone number with the code of its country
     if re.fullmatch(r"-?\d+(\.\d+)?", text):
         return number_follows(text.lstrip("-"), seen)
     if re.search(r"\d{4}-\d\d|\d\d/\d\d|^\d{8}|\d\d:\d\d", text):
@@ -137,10 +142,12 @@ def _date_follows(text: str, seen: Seen) -> bool:
     days = [(y, m, d) for y, m, d in dates(text)]
     if days and any(same_day(day, other) for day in days for other in seen.sources.days):
         return True
-    if found := TIME.search(text):
+    found = TIME.search(text)
+    if found and not days:
         shown = {minutes_of(found) % 720, int(found[1]) % 12}
-        if not days and not any(m % 720 in shown or m in shown for m in seen.minutes):
-            return int(found[1]) % 12 in seen.tokens or bool(RELATIVE.search(seen.joined))
+        if any(minute % 720 in shown for minute in seen.minutes):
+            return True
+        return int(found[1]) % 12 in seen.tokens or bool(RELATIVE.search(seen.joined))
     years = {int(n) for n in re.findall(r"[12]\d{3}", text)}
     if any(re.search(rf"{year}-?(0101|01-01|1231|12-31)", text) for year in years if year in seen.tokens):
         return True  # the whole of a year
@@ -152,17 +159,22 @@ def _date_follows(text: str, seen: Seen) -> bool:
         named or re.search(r"\b(today|tomorrow|tonight|this|next|last|now|past)\b", seen.joined)
     )
     tail = any(re.search(rf"['’]{year % 100:02d}\b", seen.joined) for year in years)
-    return bool(years) and bool(known or near or tail) and _moved(text, seen)
+    if not (years and (known or near or tail)):
+        return False
+    year, month, day = days[0] if days else (None, 1, 1)
+    gaps = [abs((datetime.date(year, month, day) - other).days) for other in seen.days] if year else []
+    return _moved(text, seen) and (not gaps or min(gaps) <= MOVED or _names_month(text, seen))
 
 
 def _moved(text: str, seen: Seen) -> bool:
-    month = re.search(r"[12]\d{3}-?(\d\d)", text)
-    named = month and any(
-        name and plain(name) in seen.joined
-        for names in (calendar.month_name, calendar.month_abbr)
-        for name in [names[min(12, int(month[1]))]]
-    )
-    return bool(named) or bool(RELATIVE.search(plain(" ".join(seen.said))))
+    """Whether something said moves a day: after, next, in two weeks; or its month is named."""
+    return _names_month(text, seen) or bool(RELATIVE.search(plain(" ".join(seen.said))))
+
+
+def _names_month(text: str, seen: Seen) -> bool:
+    found = re.search(r"[12]\d{3}-?(0[1-9]|1[012])", text)
+    names = {calendar.month_name[int(found[1])], calendar.month_abbr[int(found[1])]} if found else set()
+    return any(plain(name) in seen.joined for name in names)
 
 
 def _time_follows(found: re.Match[str], seen: Seen) -> bool:

@@ -15,5 +15,4 @@ keys        keys from the environment, and out of every text
 hf          hf/<path or id>: transformers in this process
 batching    decoding of many requests at once
 kv_cache    keys and values of a batch
-beams       beam search
 """

@@ -13,8 +13,18 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from toolalpaca.models.boundary import ModelFailure
-from toolalpaca.models.kv_cache import KEPT_BYTES, Conversations, KeysValues, RoomyLayer, close_up, stack
+from toolalpaca.models.kv_cache import (
+    KEPT_BYTES,
+    SHARED,
+    Conversations,
+    KeysValues,
+    RoomyLayer,
+    close_up,
+    stack,
+)
 
+BATCH_BYTES = 1200 << 20  # of a batch's keys and values on a CPU
+LEAST_SHARED = 64  # tokens of a beginning that is worth a pass of its own
 TAIL = 24  # tokens decoded to look for a stop text, beyond its own length
 
 
@@ -46,10 +56,8 @@ class Decoder:
         batch_size: int = 16,
         temperature: float = 0.0,
         top_p: float = 1.0,
-        frequency_penalty: float = 0.0,
     ):
         self.model, self.tokenizer = model, tokenizer
-        self.penalty = frequency_penalty
         self.batch_size, self.temperature, self.top_p = batch_size, temperature, top_p
         self.context: int | None = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         ends = model.generation_config.eos_token_id if model.generation_config else None
@@ -57,12 +65,17 @@ class Decoder:
         self.padding = tokenizer.pad_token_id or 0
         self._texts: dict[int, str] = {}  # of single tokens
         self._waiting: queue.SimpleQueue[Row] = queue.SimpleQueue()
+        self._held_back: Row | None = None  # it waits for memory
         self._rows: list[Row] = []
         self._cache: DynamicCache | None = None
         self._mask: torch.Tensor | None = None
         self._next: torch.Tensor | None = None  # [rows] the tokens to feed
         gpu = model.device.type == "cuda"
-        self._earlier = Conversations(torch.cuda.mem_get_info()[0] // 4 if gpu else KEPT_BYTES)
+        free = torch.cuda.mem_get_info()[0] if gpu else 0
+        self._earlier = Conversations(free // 4 if gpu else KEPT_BYTES)
+        self._columns = (free // 2 if gpu else BATCH_BYTES) // _bytes_per_token(
+            model
+        )  # rows x tokens at most
 
     def put(
         self, ids: list[int], *, limit: int, stop: list[str], seed: int, done: asyncio.Future[Any]
@@ -73,7 +86,7 @@ class Decoder:
     @torch.inference_mode()
     def work(self) -> None:
         """Decode until nobody waits."""
-        while self._rows or not self._waiting.empty():
+        while self._rows or self._held_back or not self._waiting.empty():
             try:
                 if self._room():
                     self._join()
@@ -91,26 +104,29 @@ class Decoder:
         if not self._rows:
             return True
         free = self.batch_size - len(self._rows)
-        return self._plain and free >= min(self._waiting.qsize(), self.batch_size // 4 + 1) > 0
+        return (
+            self._plain
+            and free >= min(self._waiting.qsize() + bool(self._held_back), self.batch_size // 4 + 1) > 0
+        )
 
     @property
     def _plain(self) -> bool:
         """Whether the cache is keys and values of every token, so that batches can be joined and cut."""
         return all(type(layer) is RoomyLayer for layer in self._cache.layers)
 
+    @property
+    def windowed(self) -> bool:
+        """Whether layers keep the latest tokens alone, of which no beginning can be used again."""
+        return any(type(layer) is not DynamicLayer for layer in DynamicCache(config=self.model.config).layers)
+
     def _join(self) -> None:
-        new: list[Row] = []
-        while len(new) + len(self._rows) < self.batch_size:
-            try:
-                row = self._waiting.get_nowait()
-            except queue.Empty:
-                break
-            if not row.done.cancelled():
-                new.append(row)
+        new = self._admitted()
         if not new:
             return
         before = len(self._rows)
         self._rows = self._rows + new  # before the prefill, so that a failure reaches them
+        if not self.windowed:
+            self._share(new)
         # Rows of which about as much is known go together: what one lacks of another's is padding
         known = [self._earlier.longest(row.ids) for row in new]
         order = sorted(range(len(new)), key=lambda i: known[i][0])
@@ -121,8 +137,55 @@ class Decoder:
             tokens += self._prefill([new[i] for i in group], [known[i] for i in group])
         self._settle(tokens, before)
 
+    def _admitted(self) -> list[Row]:
+        """The rows that wait and have room: in the batch, and in the memory that its cache may take."""
+        new: list[Row] = []
+        widest = max((len(row.ids) + row.limit for row in self._rows), default=0)
+        while len(new) + len(self._rows) < self.batch_size:
+            try:
+                row = self._held_back or self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            self._held_back = None
+            if row.done.cancelled():
+                continue
+            widest = max(widest, len(row.ids) + row.limit)
+            count = len(new) + len(self._rows) + 1
+            if count > 1 and count * widest > self._columns:
+                self._held_back = row
+                break
+            new.append(row)
+        return new
+
+    def _share(self, new: list[Row]) -> None:
+        """Compute once what new prompts begin with alike, such as the documentation of one tool."""
+        ordered = sorted(new, key=lambda row: row.ids)
+        for one, other in itertools.pairwise(ordered):
+            shared = common_length(one.ids, other.ids)
+            if shared < LEAST_SHARED or self._earlier.longest(one.ids)[0] >= shared - SHARED:
+                continue
+            beginning = Row(one.ids[:shared], 1, [], 0, one.done)
+            cache = self._filled([beginning], [self._earlier.longest(beginning.ids)])[1]
+            layers = [(layer.keys[0].clone(), layer.values[0].clone()) for layer in cache.layers]
+            self._earlier.add(beginning.ids, layers)
+
     def _prefill(self, new: list[Row], known: list[tuple[int, KeysValues]]) -> list[int]:
         """Compute what is not known of the rows' prompts, add them to the batch; their first tokens."""
+        logits, cache, mask = self._filled(new, known)
+        fed = self._choose(logits, new)
+        if max(shared for shared, _ in known):
+            mask = close_up(mask, cache)
+        if self._cache is None:
+            self._mask, self._cache, self._next = mask, cache, fed
+        else:
+            self._mask, self._cache = stack(self._mask, self._cache, mask, cache)
+            self._next = torch.cat([self._next, fed])
+        return fed.tolist()
+
+    def _filled(
+        self, new: list[Row], known: list[tuple[int, KeysValues]]
+    ) -> tuple[torch.Tensor, DynamicCache, torch.Tensor]:
+        """Logits [rows, vocabulary] after the rows' prompts, their cache, and its mask [rows, columns]."""
         device = self.model.device
         past = max(shared for shared, _ in known)
         width = max(len(row.ids) - shared for row, (shared, _) in zip(new, known, strict=True))
@@ -153,15 +216,7 @@ class Decoder:
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
-        fed = self._choose(logits, new)
-        if past:
-            mask = close_up(mask, cache)
-        if self._cache is None:
-            self._mask, self._cache, self._next = mask, cache, fed
-        else:
-            self._mask, self._cache = stack(self._mask, self._cache, mask, cache)
-            self._next = torch.cat([self._next, fed])
-        return fed.tolist()
+        return logits, cache, mask
 
     def _step(self) -> None:
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
@@ -178,7 +233,6 @@ class Decoder:
 
     def _choose(self, logits: torch.Tensor, rows: list[Row]) -> torch.Tensor:
         """The next token of each row [rows, vocabulary] -> [rows]."""
-        logits = less_likely(logits, [row.said for row in rows], self.penalty)
         if not self.temperature:
             return logits.argmax(-1)
         probabilities = torch.softmax(logits.float() / self.temperature, -1).cpu()
@@ -270,20 +324,6 @@ class Decoder:
             self._waiting.put(row)
 
 
-def less_likely(logits: torch.Tensor, said: list[list[int]], penalty: float) -> torch.Tensor:
-    """Logits [rows, vocabulary], less `penalty` for each time that a row's reply has said a token.
-
-    `frequency_penalty` of the OpenAI API. What the prompt says does not count: it may be copied.
-    """
-    if not penalty:
-        return logits
-    rows = torch.tensor([row for row, ids in enumerate(said) for _ in ids], dtype=torch.long)
-    tokens = torch.tensor([token for ids in said for token in ids], dtype=torch.long)
-    places = tuple(place.to(logits.device) for place in (rows, tokens))
-    less = torch.full_like(places[0], -penalty, dtype=torch.float)
-    return logits.float().index_put(places, less, accumulate=True)
-
-
 def tell(done: asyncio.Future[Any], result: Any) -> None:
     """Give a future its result or its exception, from another thread than its loop's."""
 
@@ -298,3 +338,18 @@ def tell(done: asyncio.Future[Any], result: Any) -> None:
     loop = done.get_loop()
     if not loop.is_closed():
         loop.call_soon_threadsafe(set_result)
+
+
+def common_length(one: list[int], other: list[int]) -> int:
+    """With how many tokens two prompts begin alike."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
+def _bytes_per_token(model: Any) -> int:
+    """Keys and values of one token over all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize

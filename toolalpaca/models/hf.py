@@ -11,18 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelConfig, ModelFailure
+from toolalpaca.models.process import bf16_on_cpu
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.models.tool_blocks import tool_calls
 from toolalpaca.schema import ToolAlpacaError
 
 DEFAULT_NEW_TOKENS = 512
+LARGE = 100 << 20  # bytes of weights from which bf16 on a CPU pays
 WHOLE = 1 << 26  # bytes of a weight file up to which all of it is hashed
 STRIDE, SAMPLE = 1 << 20, 1 << 12  # beyond: so many bytes in each stride
 VICUNA_TEMPLATE = Path(__file__).parents[2] / "recipes" / "chat_templates" / "vicuna.jinja"
 
 
 class HFModel(ChatModel):
-    """A causal language model of transformers: greedy, unless a temperature or num_beams is set; batched.
+    """A causal language model of transformers: greedy, unless a temperature is set; batched.
 
     Concurrent calls are decoded together; a row leaves the batch when it stops and a waiting one takes
     its place. A sampled reply depends on (seed, request, sample), not on what is in the batch with it.
@@ -43,15 +45,6 @@ class HFModel(ChatModel):
             if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
                 raise ToolAlpacaError(f"{self.name}: {folder} holds no config.json, so it is no checkpoint")
             self.path = str(folder)
-        beams = config.parameters.get("num_beams", 1)
-        if type(beams) is not int or beams < 1:
-            raise ToolAlpacaError(f"{self.name}: num_beams is a whole number of at least 1, not {beams!r}")
-        if beams > 1 and config.temperature:
-            raise ToolAlpacaError(f"{self.name}: num_beams searches, temperature samples: set one of them")
-        penalty = config.parameters.get("frequency_penalty", 0.0)
-        if type(penalty) not in (int, float) or not -2 <= penalty <= 2:
-            raise ToolAlpacaError(f"{self.name}: frequency_penalty is a number from -2 to 2, not {penalty!r}")
-        self.beams, self.penalty = beams, penalty
         self._fingerprint = ""
         self._lock = threading.Lock()
         self._unloadable: ToolAlpacaError | None = None
@@ -159,7 +152,6 @@ class HFModel(ChatModel):
         import transformers
 
         from toolalpaca.models.batching import Decoder
-        from toolalpaca.models.beams import BeamDecoder
 
         transformers.utils.logging.disable_progress_bar()
         gpu = torch.cuda.is_available()
@@ -168,24 +160,28 @@ class HFModel(ChatModel):
             tokenizer = transformers.AutoTokenizer.from_pretrained(self.path, trust_remote_code=trust)
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 self.path,
-                # CPUs are exact and fast in float32; a GPU takes the checkpoint's own type.
-                dtype="auto" if gpu else torch.float32,
+                dtype="auto" if gpu else self._dtype_on_cpu(),
                 device_map="auto" if gpu else None,
                 trust_remote_code=trust,
             )
         except Exception as error:  # the libraries raise OSError, ValueError, their own, ...
             line = " ".join(str(error).split())[:300]
             raise ToolAlpacaError(f"{self.name} cannot be loaded: {line}") from None
-        settings = {"batch_size": self.config.batch_size, "frequency_penalty": self.penalty}
-        if self.beams > 1:
-            return BeamDecoder(model.eval(), tokenizer, beams=self.beams, **settings)
         return Decoder(
             model.eval(),
             tokenizer,
             temperature=self.config.temperature or 0.0,
             top_p=float(self.config.parameters.get("top_p", 1.0)),
-            **settings,
+            batch_size=self.config.batch_size,
         )
+
+    def _dtype_on_cpu(self) -> Any:
+        """bf16 where the processor multiplies it faster and the model is large enough to notice."""
+        import torch
+
+        weights = Path(self.path).glob("*.safetensors") if self._local else ()
+        large = not self._local or sum(path.stat().st_size for path in weights) >= LARGE
+        return torch.bfloat16 if large and bf16_on_cpu() else torch.float32
 
 
 def fingerprint(folder: Path) -> str:

@@ -106,25 +106,6 @@ class Conversations:
         self.size = 0
 
 
-def follow(mask: torch.Tensor, cache: DynamicCache, index: torch.Tensor, shared: int) -> torch.Tensor:
-    """Make row i of a batch go on from what was row index[i]; the mask [rows, columns].
-
-    Where no row leaves, only rows that change are copied, and of them only what comes behind the first
-    `shared` columns: rows i and index[i] have those in common.
-    """
-    rows = torch.arange(len(index), device=index.device)
-    if len(index) < len(mask) or any(type(layer) is not RoomyLayer for layer in cache.layers):
-        cache.batch_select_indices(index)
-        return mask[index]
-    changed = (index != rows).nonzero()[:, 0]
-    if len(changed):
-        sources = index[changed]
-        for layer in cache.layers:
-            for part in (layer.keys, layer.values):
-                part[changed, :, shared:] = part[sources, :, shared:]
-    return mask[index]
-
-
 def _bytes(layers: KeysValues) -> int:
     return sum(part.numel() * part.element_size() for layer in layers for part in layer)
 

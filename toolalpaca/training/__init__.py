@@ -8,6 +8,9 @@ scratch      a small model from nothing
 tokenizer    its tokenizer
 examples     rows as a trainer sees them
 masks        which tokens the loss falls on
+prefixes     what conversations of one tool share
+precision    what a run computes with
+base_models  checkpoints out of packages
 attention    attention over packed conversations
 trainer      the trainer
 memory       memory per GPU

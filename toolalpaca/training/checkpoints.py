@@ -101,12 +101,12 @@ def _read(path: Path) -> dict[str, Any] | None:
     return before
 
 
-def finish(folder: str | Path) -> None:
-    """Note in the output folder that its run has come to its end."""
+def finish(folder: str | Path, how: dict[str, Any] | None = None) -> None:
+    """Note in the output folder that its run has come to its end, and how it was computed."""
     path = Path(folder) / "run.json"
     run = json.loads(path.read_text(encoding="utf-8"))
     with atomic_write(path) as stream:
-        stream.write(dumps({**run, "finished": True}))
+        stream.write(dumps({**run, "finished": True, "computed": how or {}}))
 
 
 class MetricsFile(TrainerCallback):

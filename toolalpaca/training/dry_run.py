@@ -26,7 +26,7 @@ def report(
     sharding: memory.Sharding,
 ) -> str:
     """One example with its trained tokens marked, and what training would take, as text."""
-    sequences, layout = layout_of(train, counts, args)
+    sequences, layout = layout_of(train, counts, args, recipe.shared_prefix)
     per_epoch = math.ceil(sequences / recipe.global_batch_size)
     steps = args.max_steps if args.max_steps > 0 else math.ceil(per_epoch * args.num_train_epochs)
     unit = "packs" if args.packing else "examples"
@@ -47,8 +47,18 @@ def report(
     )
 
 
-def layout_of(train: Dataset, counts: Counts, args: SFTConfig) -> tuple[int, str]:
+def layout_of(train: Dataset, counts: Counts, args: SFTConfig, shared_prefix: int = 0) -> tuple[int, str]:
     """How many sequences an epoch has, and in words how full they are."""
+    if shared_prefix:
+        from toolalpaca.training.prefixes import shared_dataset
+
+        packed = shared_dataset(train, shared_prefix, args.max_length, args.seed)
+        tokens = sum(map(len, packed["input_ids"]))
+        return (
+            len(packed),
+            f"{len(packed)} packs of {args.max_length} tokens, {tokens / len(packed) / args.max_length:.1%} "
+            f"full; prefixes shared by up to {shared_prefix}: {tokens} tokens of {counts.tokens} are left",
+        )
     if args.packing:
         from trl.data_utils import pack_dataset
 

@@ -106,6 +106,15 @@ def for_trainer(args: SFTConfig) -> SFTConfig:
     return args
 
 
+def for_shared_prefixes(args: SFTConfig) -> SFTConfig:
+    """The same where packs were made here (prefixes.shared_dataset): nothing is left to prepare."""
+    args.packing, args.padding_free, args.max_length = False, False, None
+    args.dataset_kwargs = {**(args.dataset_kwargs or {}), "skip_prepare_dataset": True}
+    args.remove_unused_columns = False
+    args.assistant_only_loss = False  # the labels say it already
+    return args
+
+
 def model(
     tokenizer: PreTrainedTokenizerBase, args: SFTConfig, model_args: ModelConfig, recipe: RecipeArguments
 ) -> PreTrainedModel:
@@ -163,6 +172,7 @@ def settings(
         "architecture": recipe.architecture,
         "global_batch_size": recipe.global_batch_size,
         "copying_init": recipe.copying_init,
+        "shared_prefix": recipe.shared_prefix,
         "chat_template": hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest()[:12],
         "tokens": digest.hexdigest()[:16],
     }

@@ -45,6 +45,13 @@ class RecipeArguments:
             "call. Below 1 a small model spends its steps on calls, which are harder to learn than answers."
         },
     )
+    shared_prefix: int = field(
+        default=0,
+        metadata={
+            "help": "With packing and attn_implementation packed: at most so many conversations of one tool "
+            "share the tokens that they begin with, which stand in a pack once. 0 shares nothing."
+        },
+    )
     merge_adapter: bool = field(
         default=False,
         metadata={"help": "After LoRA training, also write the merged model to output_dir/merged."},
@@ -130,6 +137,11 @@ def _mistakes(script: Any, training: Any, model: Any, recipe: RecipeArguments) -
         "packing_strategy wrapped cuts through answers; bfd keeps them whole",
     )
     yield not 0 <= recipe.answer_share <= 1, f"answer_share is a share from 0 to 1, not {recipe.answer_share}"
+    yield (
+        recipe.shared_prefix and not (packing and model.attn_implementation == "packed"),
+        "shared_prefix needs packing: true and attn_implementation: packed",
+    )
+    yield recipe.shared_prefix < 0, "shared_prefix is a number of conversations: 0 or more"
     yield packing and training.max_length is None, "packing needs max_length, the tokens of a pack"
     yield (
         training.gradient_accumulation_steps != 1,
