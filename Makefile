@@ -26,7 +26,7 @@ APIS   ?= generate/seeds/tools
 RECIPE := recipes/$(STUDENT)/laptop.yaml
 DETAIL :=
 WEIGHTS := models/$(STUDENT)/README.md
-STEPS  ?= 40
+STEPS  ?= 20
 LEARN_STEPS ?= 180
 endif
 TOOLS  ?=
