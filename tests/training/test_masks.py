@@ -356,8 +356,12 @@ def test_a_dataset_that_a_template_would_write_wrongly_is_refused(byte_tokenizer
 
     from toolalpaca.training import examples
 
+    byte_tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }};{% endgeneration %}"
+        "{% else %}{{ m.content }}{% endif %}{% endfor %}"
+    )
     with pytest.raises(ToolAlpacaError, match="native function calls"):
-        examples.prepare(native_rows(2), with_template(byte_tokenizer, "qwen3"), None)
+        examples.prepare(native_rows(2), byte_tokenizer, None)
     row = {"messages": conversation(react.STYLES["react"], 1), "style": "react"}
     with pytest.raises(ToolAlpacaError, match="--style vicuna"):
         examples.prepare(Dataset.from_list([row]), with_template(sentencepiece_tokenizer, "vicuna"), None)
