@@ -1,14 +1,21 @@
-"""SFTTrainer whose head reads only the tokens that are trained, where that pays: on the CPU."""
+"""SFTTrainer whose head reads only the tokens that are trained, where that pays: on the CPU. Its curve."""
 
 from __future__ import annotations
 
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
+from transformers import TrainerCallback
 from trl import SFTTrainer
 
+from toolalpaca.files import dumps
 from toolalpaca.training.masks import IGNORED
+
+METRICS = "metrics.jsonl"
 
 
 class Trainer(SFTTrainer):
@@ -48,3 +55,29 @@ class Trainer(SFTTrainer):
         self._metrics["train"]["mean_token_accuracy"].append(right.item() / max(read, 1))
         self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
         return loss
+
+
+class MetricsFile(TrainerCallback):
+    """Every logged value as one line of `metrics.jsonl`, from the main process.
+
+    Lines after the checkpoint that a run resumes from are dropped, so that the file is one curve.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.path = Path(folder) / METRICS
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if not state.is_world_process_zero:
+            return
+        kept = []
+        if self.path.is_file():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                if line.endswith("}") and json.loads(line)["step"] <= state.global_step:
+                    kept.append(line + "\n")
+        self.path.write_text("".join(kept), encoding="utf-8")
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if state.is_world_process_zero and logs:
+            row = {"step": state.global_step, "time": round(time.time(), 3), **logs}
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(dumps(row) + "\n")
