@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
@@ -16,6 +17,9 @@ from toolalpaca.files import dumps
 from toolalpaca.training.masks import IGNORED
 
 METRICS = "metrics.jsonl"
+CHUNK = (
+    128  # tokens whose probabilities over the vocabulary exist in float32 at a time: 25 MB of 49,000 words
+)
 
 
 class Trainer(SFTTrainer):
@@ -42,7 +46,8 @@ class Trainer(SFTTrainer):
         trained = (targets != IGNORED).nonzero()[:, 0]
         given = {name: value for name, value in inputs.items() if name != "labels"}
         logits = model(**given, use_cache=False, logits_to_keep=trained).logits[0]  # (trained, vocabulary)
-        total = cross_entropy(logits.float(), targets[trained], reduction="sum")
+        parts = zip(logits.split(CHUNK), targets[trained].split(CHUNK), strict=True)
+        total = sum((checkpoint(_surprise, *part, use_reentrant=False) for part in parts), torch.zeros(()))
         count = trained.numel() if num_items_in_batch is None else num_items_in_batch
         loss = total / max(int(count), 1)
         if self.args.average_tokens_across_devices and num_items_in_batch is not None:
@@ -55,6 +60,10 @@ class Trainer(SFTTrainer):
         self._metrics["train"]["mean_token_accuracy"].append(right.item() / max(read, 1))
         self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
         return loss
+
+
+def _surprise(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return cross_entropy(logits.float(), targets, reduction="sum")
 
 
 class MetricsFile(TrainerCallback):
