@@ -25,7 +25,7 @@ def main() -> None:
     prepare_process()  # before torch is loaded
     data, args, model_args, recipe = parse_recipe()
     precision.settle(args)
-    from toolalpaca.training.trainer import Trainer
+    from toolalpaca.training.trainer import MetricsFile, Trainer
 
     # The global batch is the recipe's; how it is split follows from the processes
     asked = recipe.accelerate_config
@@ -66,7 +66,7 @@ def main() -> None:
             data_collator=prefixes.Collator() if recipe.shared_prefix else None,
             processing_class=tokenizer,
             peft_config=loading.adapter(model_args),
-            callbacks=[checkpoints.MetricsFile(args.output_dir)],
+            callbacks=[MetricsFile(args.output_dir)],
         )
     except ValueError as error:  # such as lora_target_modules that the model does not have
         raise ToolAlpacaError(f"recipe: {error}") from None

@@ -6,7 +6,7 @@ import random
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from toolalpaca.training import attention
 from toolalpaca.training.masks import IGNORED
@@ -15,18 +15,20 @@ from toolalpaca.training.prefixes import Collator, group, layout, pack, row_of
 VOCABULARY = 97
 
 
-def model(heads: int = 4, kv_heads: int = 2) -> torch.nn.Module:
+def model(heads: int = 4, kv_heads: int = 2, window: int | None = None) -> torch.nn.Module:
+    """A Llama, or with a window a Mistral, whose attention sees only so many tokens back."""
     torch.manual_seed(0)
-    config = LlamaConfig(
+    config = AutoConfig.for_model(
+        "mistral" if window else "llama",
         vocab_size=VOCABULARY,
         hidden_size=64,
         intermediate_size=96,
         num_hidden_layers=2,
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
-        attn_implementation="packed",
+        **({"sliding_window": window} if window else {}),
     )
-    return AutoModelForCausalLM.from_config(config)
+    return AutoModelForCausalLM.from_config(config, attn_implementation=attention.NAME)
 
 
 def conversations(rng: random.Random, tools: int = 3, each: int = 5) -> list[tuple]:
@@ -52,9 +54,10 @@ def loss_of(network, inputs) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", ["float32", "bf16"])
 @pytest.mark.parametrize("most", [2, 5])
-def test_loss_and_gradients_are_those_of_separate_rows(kind, most):
+@pytest.mark.parametrize("window", [None, 24])
+def test_loss_and_gradients_are_those_of_separate_rows(kind, most, window):
     examples = conversations(random.Random(1))
-    network = model()
+    network = model(window=window)
 
     def run(batches) -> tuple[float, list[torch.Tensor]]:
         network.zero_grad()
@@ -100,19 +103,10 @@ def test_nothing_trained_is_shared_and_what_differs_early_stands_alone():
     assert len(one.prefix) == 44 and len(one.rests) == 2
 
 
-def test_a_shared_prefix_through_a_sliding_window_is_refused():
+def test_a_shared_prefix_under_dropout_is_refused():
     from toolalpaca.schema import ToolAlpacaError
 
     q = torch.zeros(1, 2, 4, 8)
-    borders = torch.tensor([0, 2, 4], dtype=torch.int32)
+    given = {"cu_seq_lens_q": torch.tensor([0, 2, 4], dtype=torch.int32), "key_index": torch.arange(4)}
     with pytest.raises(ToolAlpacaError, match="shared_prefix"):
-        attention.packed_attention(
-            torch.nn.Module(),
-            q,
-            q,
-            q,
-            None,
-            cu_seq_lens_q=borders,
-            key_index=torch.arange(4),
-            sliding_window=2,
-        )
+        attention.packed_attention(torch.nn.Module(), q, q, q, None, **given, dropout=0.1)

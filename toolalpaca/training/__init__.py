@@ -12,6 +12,8 @@ prefixes     what conversations of one tool share
 precision    what a run computes with
 base_models  checkpoints out of packages
 attention    attention over packed conversations
+tiles        its arithmetic on a CPU
+lean         less memory for activations on a CPU
 trainer      the trainer
 memory       memory per GPU
 dry_run      what a run would do

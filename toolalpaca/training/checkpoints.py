@@ -1,20 +1,15 @@
-"""Resuming a run, the curve it writes, and knowing that a folder holds this run and no other."""
+"""Resuming a run, and knowing that a folder holds this run and no other."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
-
 from toolalpaca.files import atomic_write, dumps
 from toolalpaca.schema import ToolAlpacaError
-
-METRICS = "metrics.jsonl"
 
 
 def last_complete(folder: str | Path) -> str | None:
@@ -107,29 +102,3 @@ def finish(folder: str | Path, how: dict[str, Any] | None = None) -> None:
     run = json.loads(path.read_text(encoding="utf-8"))
     with atomic_write(path) as stream:
         stream.write(dumps({**run, "finished": True, "computed": how or {}}))
-
-
-class MetricsFile(TrainerCallback):
-    """Every logged value as one line of `metrics.jsonl`, from the main process.
-
-    Lines after the checkpoint that a run resumes from are dropped, so that the file is one curve.
-    """
-
-    def __init__(self, folder: str | Path):
-        self.path = Path(folder) / METRICS
-
-    def on_train_begin(self, args, state, control, **kwargs):
-        if not state.is_world_process_zero:
-            return
-        kept = []
-        if self.path.is_file():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                if line.endswith("}") and json.loads(line)["step"] <= state.global_step:
-                    kept.append(line + "\n")
-        self.path.write_text("".join(kept), encoding="utf-8")
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if state.is_world_process_zero and logs:
-            row = {"step": state.global_step, "time": round(time.time(), 3), **logs}
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write(dumps(row) + "\n")

@@ -143,7 +143,12 @@ def model(
     if quantization is not None:
         settings.update(quantization_config=quantization, device_map={"": args.device})
     args.model_init_kwargs = None
-    return AutoModelForCausalLM.from_pretrained(model_args.model_name_or_path, **settings)
+    made = AutoModelForCausalLM.from_pretrained(model_args.model_name_or_path, **settings)
+    if args.use_cpu:
+        from toolalpaca.training.lean import make_lean
+
+        make_lean(made)
+    return made
 
 
 def save_untrained(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str) -> None:

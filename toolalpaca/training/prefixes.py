@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from toolalpaca.training.masks import IGNORED
 
 if TYPE_CHECKING:
@@ -141,6 +139,8 @@ class Collator:
     """
 
     def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
+        import torch
+
         ids = [token for row in rows for token in row["input_ids"]]
         labels = [label for row in rows for label in row["labels"]]
         lengths = [length for row in rows for length in row["segments"]]
@@ -157,6 +157,8 @@ class Collator:
 
 def layout(lengths: list[int], prefix_of: list[int]) -> dict[str, Any]:
     """Positions and borders of segments; see `Collator`."""
+    import torch
+
     starts = [0]
     for length in lengths:
         starts.append(starts[-1] + length)
