@@ -357,8 +357,8 @@ def test_a_dataset_that_a_template_would_write_wrongly_is_refused(byte_tokenizer
     from toolalpaca.training import examples
 
     byte_tokenizer.chat_template = (
-        "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }};{% endgeneration %}"
-        "{% else %}{{ m.content }}{% endif %}{% endfor %}"
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }};"
+        "{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}"
     )
     with pytest.raises(ToolAlpacaError, match="native function calls"):
         examples.prepare(native_rows(2), byte_tokenizer, None)
