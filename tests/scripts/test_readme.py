@@ -114,7 +114,7 @@ def test_the_demo_is_the_list_that_the_readme_shows() -> None:
     )
     listed = [" ".join(shlex.split(line)) for line in shown.replace("\\\n", " ").splitlines() if line.strip()]
     planned = subprocess.run(
-        ["make", "-n", "-B", "-o", ".venv/installed", "demo"],
+        ["make", "-n", "-B", "-o", ".venv/installed", "-o", ".venv/models", "demo"],
         cwd=ROOT,
         capture_output=True,
         text=True,
