@@ -104,7 +104,11 @@ bench-engine bench-build_dataset: bench-%: .venv/installed
 	$(PY) benchmarks/$*.py
 
 bench-hf_batching bench-train_cpu: bench-%: .venv/installed models/smollm2-135m/README.md
-	$(PY) benchmarks/$*.py
+	$(PY) generate/make_toolset.py --apis generate/seeds/tools --seed $(SEED) --out runs/bench-library
+	$(PY) generate/make_instructions.py --seed $(SEED) --out runs/bench-library
+	$(PY) generate/simulate_instances.py --seed $(SEED) --out runs/bench-library
+	$(PY) generate/build_dataset.py runs/bench-library --builtins getDetails --seed $(SEED)
+	$(PY) benchmarks/$*.py --dataset_name runs/bench-library/dataset
 
 bench-simulate: .venv/installed
 	$(PY) benchmarks/simulate.py --sizes 1000 50000

@@ -1,14 +1,13 @@
 """Training speed on the CPU, SmolLM2-135M with full documentation: four layouts of the same conversations.
 
-    python benchmarks/train_cpu.py                 # some ten minutes on two cores
-    python benchmarks/train_cpu.py --busy          # the last layout again, with a busy loop beside it
-    python benchmarks/train_cpu.py --steps 0 --examples 100000    # tokenizing and packing a large corpus
+    python benchmarks/train_cpu.py --dataset_name runs/bench-library/dataset    # some minutes on two cores
+    python benchmarks/train_cpu.py --dataset_name DIR --busy    # the last, idle and beside a busy loop
+    python benchmarks/train_cpu.py --dataset_name DIR --steps 0 --examples 100000    # tokenizing and packing
 
 The original script pads every example to 2048 tokens. Here examples lie end to end (packed), in bf16 where
 the processor has it, and conversations of one tool share its documentation. Model, data, optimizer and
-trainer are the same in all. The corpus is made by the embedded teacher. Prints trained tokens per second of
-each, all in one run, and per second of the processor's time on all cores: that one holds on a machine that
-others use as well.
+trainer are the same in all. Prints trained tokens per second of each, all in one run, and per second of the
+processor's time on all cores: that one holds on a machine that others use as well.
 """
 
 from __future__ import annotations
@@ -28,22 +27,9 @@ from toolalpaca import cli
 from toolalpaca.models.process import bf16_on_cpu, prepare_process
 from toolalpaca.schema import ToolAlpacaError
 
-ROOT = Path(__file__).parents[1]
 LIMIT = 2048  # the original script's length
 PACK = 4096  # of a row whose conversations share prefixes
 MOST = 16  # conversations that share one
-
-
-def make_corpus(folder: Path, tools: int) -> str:
-    """A dataset folder made by the scripts that users run."""
-    run = ["--out", str(folder), "--model", "offline"]
-    apis = ["--apis", str(ROOT / "generate/seeds/apis.jsonl"), "--limit", str(tools)]
-    for script, more in (("make_toolset", apis), ("make_instructions", []), ("simulate_instances", [])):
-        command = [sys.executable, str(ROOT / f"generate/{script}.py"), *run, *more]
-        subprocess.run(command, check=True, capture_output=True)
-    command = [sys.executable, str(ROOT / "generate/build_dataset.py"), str(folder), "--test_tools", "1"]
-    subprocess.run(command, check=True, capture_output=True)
-    return str(folder / "dataset")
 
 
 def layouts(train: Any, pad: int) -> dict[str, dict[str, Any]]:
@@ -159,8 +145,7 @@ def main() -> None:
     prepare_process()
     arguments = cli.parser(__doc__)
     arguments.add_argument("--model", default="models/smollm2-135m", help="checkpoint (default: %(default)s)")
-    arguments.add_argument("--dataset_name", metavar="DIR", help="a built dataset (default: one made here)")
-    arguments.add_argument("--tools", type=int, default=40, help="APIs of the corpus (default: 40)")
+    arguments.add_argument("--dataset_name", required=True, metavar="DIR", help="a built dataset")
     arguments.add_argument("--steps", type=int, default=1, help="times the measured steps; 0 for none")
     arguments.add_argument("--busy", action="store_true", help="the last layout alone, idle and not")
     arguments.add_argument("--examples", type=int, default=0, help="rows to prepare (default: none)")
@@ -175,8 +160,7 @@ def main() -> None:
 
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     with tempfile.TemporaryDirectory() as folder:
-        name = args.dataset_name or make_corpus(Path(folder) / "run", args.tools)
-        rows = examples.load_rows(name, "sft", "train")
+        rows = examples.load_rows(args.dataset_name, "sft", "train")
         train, counts = examples.prepare(rows.shuffle(seed=0), tokenizer, LIMIT)
         print(f"corpus   {counts}\nbf16     {'yes' if bf16_on_cpu() else 'no: float32 in its place'}")
         found = {}

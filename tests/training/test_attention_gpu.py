@@ -8,6 +8,7 @@ import torch
 from test_training import curve, dataset, recipe, train  # noqa: F401 - a fixture among them
 
 from toolalpaca.training.attention import packed_attention
+from toolalpaca.training.prefixes import layout
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -34,6 +35,34 @@ def test_packed_attention_is_that_of_each_conversation_alone(kv_heads, dtype):
         )
         made.backward(torch.linspace(-1, 1, made.numel(), dtype=made.dtype, device=device).view_as(made))
         results.append([made.detach(), *(x.grad for x in tensors)])
+    close = 1e-2 if dtype == torch.bfloat16 else 1e-4
+    for found, expected in zip(*results, strict=True):
+        assert (found.cpu().double() - expected).norm() < close * expected.norm()
+
+
+@pytest.mark.parametrize("window", [None, 50])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_shared_prefix_is_attended_to_as_on_the_cpu(window, dtype):
+    """A prefix of 130 tokens, two conversations that go on from it, and one that stands alone."""
+    torch.manual_seed(0)
+    made = layout([130, 21, 64, 40], [-1, 0, 0, -1])
+    shapes = [(1, heads, 255, 64) for heads in (4, 2, 2)]
+    given = [torch.randn(shape, dtype=dtype, device="cuda", requires_grad=True) for shape in shapes]
+    exact = [x.detach().cpu().double().requires_grad_() for x in given]
+    results = []
+    for tensors, device in ((given, "cuda"), (exact, "cpu")):
+        places = {
+            name: value.to(device) if torch.is_tensor(value) else value
+            for name, value in made.items()
+            if name != "position_ids"
+        }
+        output, _ = packed_attention(
+            torch.nn.Module(), *tensors, None, scaling=0.125, sliding_window=window, **places
+        )
+        output.backward(
+            torch.linspace(-1, 1, output.numel(), dtype=output.dtype, device=device).view_as(output)
+        )
+        results.append([output.detach(), *(x.grad for x in tensors)])
     close = 1e-2 if dtype == torch.bfloat16 else 1e-4
     for found, expected in zip(*results, strict=True):
         assert (found.cpu().double() - expected).norm() < close * expected.norm()
