@@ -19,7 +19,7 @@ from report_runs import evaluation_run, generation_run, tasks, tool, write_run
 from toolalpaca.evaluation import results
 from toolalpaca.evaluation.comparison import compare_paired, mcnemar, pass_hat_k, wilson
 from toolalpaca.evaluation.page import gold_beside, render
-from toolalpaca.evaluation.results import by_scenario, comparisons, judged, pass_k, table_3, table_4
+from toolalpaca.evaluation.results import UNKNOWN, by_scenario, comparisons, judged, pass_k, table_3, table_4
 from toolalpaca.evaluation.scored import Attempt, Evaluation, load_evaluations
 from toolalpaca.evaluation.tables import TEXT_WIDTH, Table, display_width
 from toolalpaca.files import write_jsonl
@@ -120,8 +120,16 @@ def test_report_holds_what_was_measured_beside_the_paper(report, runs):
 
 def test_the_papers_unknown_cells_are_left_out(report):
     markdown = (report[0] / "report.md").read_text()
-    (row,) = [line for line in markdown.splitlines() if "not reproduced here" in line]
-    assert not re.search(r"\d", row)
+    assert markdown.count(f"| paper: Vicuna-7B | {UNKNOWN} | {UNKNOWN} | {UNKNOWN} | 23/100 [16-32] |") == 1
+    with (report[0] / "table4.csv").open() as stream:
+        known = {row["measure"] for row in csv.DictReader(stream) if row["model"] == "Vicuna-7B"}
+    assert known == {"overall"}
+
+
+def test_the_papers_table_3_stands_beside_ours(report):
+    markdown = (report[0] / "report.md").read_text()
+    assert f"| paper: Vicuna-13B | 100 | 18 | 21 | 37 | 15 | 7 | 35 | {UNKNOWN} |" in markdown
+    assert f"| paper: ToolAlpaca-13B | 100 | 3 | 3 | 1 | 9 | 10 | 4 | {UNKNOWN} |" in markdown
 
 
 def test_the_same_runs_give_the_same_bytes(report, runs):
@@ -153,7 +161,7 @@ def test_failed_machinery_stays_beside_the_denominator(tmp_path):
     verdicts[3].overall = verdicts[3].procedure = False
     write_run(tmp_path, all_tasks, [tool(0), tool(1)], episodes, verdicts)
     (evaluation,) = load_evaluations([str(tmp_path)])
-    (row, _) = table_3([evaluation]).narrow
+    row = table_3([evaluation]).narrow[0]
     # Two redundant steps in one episode count once; the failed one is in no count.
     assert row == ["m", "3", "0", "0", "1", "0", "0", "0+", "1"]
     table = table_4([evaluation])

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_training import dataset, train  # noqa: F401 - a fixture among them
+from test_training import dataset, instance, tool, train, write_dataset  # noqa: F401 - a fixture among them
 
+from toolalpaca.dataset import training_rows
 from toolalpaca.schema import ToolAlpacaError
 from toolalpaca.training import base_models
 
@@ -57,6 +58,12 @@ def test_a_package_becomes_a_plain_checkpoint_and_nothing_is_done_twice(checkpoi
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
 
 
+@pytest.fixture(scope="module")
+def native(tmp_path_factory) -> str:
+    rows = [training_rows.native_row(tool(n), instance(tool(n), n)) for n in range(6)]
+    return write_dataset(tmp_path_factory.mktemp("native"), rows, "sft_tools")
+
+
 def run_recipe(name: str, recipe: str, checkpoint: Path, data: str, out: Path) -> dict:
     settings = yaml.safe_load((ROOT / "recipes" / name / f"{recipe}.yaml").read_text())
     settings |= {**ONE_STEP, "model_name_or_path": str(checkpoint), "dataset_name": data, "use_cpu": True}
@@ -72,8 +79,9 @@ def run_recipe(name: str, recipe: str, checkpoint: Path, data: str, out: Path) -
 @needs("smollm2-135m")
 @pytest.mark.xdist_group("smollm2")
 @pytest.mark.parametrize("recipe", ["full", "lora", "tools", "laptop"])
-def test_recipes_of_smollm2_run(recipe, checkpoints_of, dataset, tmp_path, capsys):  # noqa: F811
-    run = run_recipe("smollm2-135m", recipe, checkpoints_of("smollm2-135m"), dataset, tmp_path)
+def test_recipes_of_smollm2_run(recipe, checkpoints_of, dataset, native, tmp_path, capsys):  # noqa: F811
+    data = native if recipe == "tools" else dataset
+    run = run_recipe("smollm2-135m", recipe, checkpoints_of("smollm2-135m"), data, tmp_path)
     assert run["finished"] and run["computed"]["attention"] == ["matrix products by tiles"]
     shown = capsys.readouterr().out
     assert "attention packed" in shown and "precision" in shown and "head on trained tokens" in shown

@@ -84,14 +84,16 @@ def instance(made: Tool, number: int) -> Instance:
     )
 
 
-def write_dataset(folder: Path, rows: list[dict]) -> str:
+def write_dataset(folder: Path, rows: list[dict], config: str = "sft") -> str:
     import datasets
 
-    (folder / "sft").mkdir(parents=True, exist_ok=True)
-    datasets.Dataset.from_list(rows).to_parquet(folder / "sft" / "train.parquet")
-    header = {
-        "configs": [{"config_name": "sft", "data_files": [{"split": "train", "path": "sft/train.parquet"}]}]
-    }
+    from toolalpaca.dataset.features import FEATURES
+
+    (folder / config).mkdir(parents=True, exist_ok=True)
+    features = FEATURES[config] if config == "sft_tools" else None  # their arguments are JSON, not structs
+    datasets.Dataset.from_list(rows, features=features).to_parquet(folder / config / "train.parquet")
+    files = [{"split": "train", "path": f"{config}/train.parquet"}]
+    header = {"configs": [{"config_name": config, "data_files": files}]}
     (folder / "README.md").write_text(f"---\n{yaml.safe_dump(header)}---\n")
     return str(folder)
 

@@ -2,8 +2,8 @@
 
 Those of Table 1 stand in `figures.TABLE_1`, beside the labels.
 
-Only what is known for certain is here. A cell of the paper that is not is None and printed as "not
-reproduced here": nothing is read off a plot or guessed.
+Only what is known for certain is here. A cell of the paper that is not is None and printed as a
+dash: nothing is read off a plot or guessed.
 """
 
 from __future__ import annotations
