@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import corpus
+import datasets
 import pytest
 
 from toolalpaca.dataset import build, figures, holdout
@@ -207,6 +208,17 @@ def test_card(run):
     for told in ("too_many_steps", "server_error", "2306.05301", "Provenance", "parse_error", "3,938", "4.7"):
         assert told in text, told
     assert "{{" not in text and "{%" not in text
+    assert text.count("\n> **") >= 2 and "Instances, as they are" in text
+
+
+def test_rows_of_instances_say_what_one_may_filter_by(run):
+    rows = datasets.load_dataset(str(run / "dataset"), "instances", split="train")
+    for row in rows:
+        assert row["calls"] == sum(action["error"] != "parse_error" for action in row["actions"])
+        assert row["failed_calls"] == sum(bool(a["error"]) or a["status"] >= 300 for a in row["actions"])
+        assert row["instruction_words"] == len(row["instruction"].split())
+        assert row["output_words"] == len(row["final_output"].split())
+    assert any(rows["failed_calls"]) and not all(rows["failed_calls"])
 
 
 def test_card_of_another_teacher_does_not_speak_of_the_embedded_one(tmp_path):

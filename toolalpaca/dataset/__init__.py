@@ -11,6 +11,7 @@ tasks          tasks from held-out instances
 decontaminate  evaluation kept out of training
 figures        Table 1, Figure 4, categories
 card           the dataset's page
+samples        three instances on it
 push           upload to the Hub
 exports        formats of other trainers
 """

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.dataset import card, figures
+from toolalpaca.dataset import card, figures, samples
 from toolalpaca.dataset.decontaminate import Decontaminator, read_excluded
 from toolalpaca.dataset.holdout import Plan, make_plan
 from toolalpaca.files import content_hash, dumps, read_jsonl, write_jsonl
@@ -157,6 +157,7 @@ def _fill(
         built=built,
         descriptions=features.DESCRIPTIONS,
         examples=builder.first_rows(folder, built),
+        samples=_samples(run, folder, built),
         statistics=statistics,
         plan=plan,
         options=asdict(options),
@@ -177,6 +178,17 @@ def _fill(
             if path.is_file()
         },
     }
+
+
+def _samples(run: Path, folder: Path, built: list[dict[str, Any]]) -> list[str]:
+    from toolalpaca.dataset import builder  # imports `datasets`, which takes a second
+
+    chosen = samples.choose(builder.first_instances(folder, built))
+    wanted = {row["tool_id"] for _, row in chosen}
+    names = {
+        row["tool_id"]: row["name"] for row in read_jsonl(run / "toolset.jsonl") if row["tool_id"] in wanted
+    }
+    return [samples.shown(kind, row, names.get(row["tool_id"], row["tool_id"])) for kind, row in chosen]
 
 
 def _build_line(options: Options) -> str:

@@ -138,6 +138,10 @@ def _instance_row(toolset: Toolset, instance: Instance) -> dict[str, Any]:
     row = dict(vars(instance))  # not `to_row`: its deep copy costs more than all the rest
     row["actions"] = [vars(step) for step in row.pop("steps")]
     row["provenance"] = json_text(row["provenance"])
+    row["calls"] = sum(step.error != "parse_error" for step in instance.steps)
+    row["failed_calls"] = sum(bool(step.error) or step.status >= 300 for step in instance.steps)
+    row["instruction_words"] = len(instance.instruction.split())
+    row["output_words"] = len(instance.final_output.split())
     return row
 
 
@@ -247,6 +251,19 @@ def write_configs(
             done = {name: future.result() for name, future in jobs.items()}
             statistics = counting.result()
     return [done[name] for name in FEATURES if done[name]["files"]], statistics
+
+
+def first_instances(
+    folder: Path, built: list[dict[str, Any]], limit: int = 2_000
+) -> Iterator[dict[str, Any]]:
+    """The first rows of `instances`, of its first split, as plain values."""
+    files = next((config["files"] for config in built if config["name"] == "instances"), {})
+    for file in next(iter(files.values()), [])[:1]:
+        for batch in pq.ParquetFile(folder / file).iter_batches(batch_size=100):
+            yield from batch.to_pylist()[:limit]
+            limit -= len(batch)
+            if limit <= 0:
+                return
 
 
 def first_rows(folder: Path, built: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

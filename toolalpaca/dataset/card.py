@@ -38,6 +38,7 @@ def render(
     built: list[dict[str, Any]],
     descriptions: dict[str, str],
     examples: dict[str, dict[str, Any]],
+    samples: list[str],
     statistics: dict[str, Any],
     plan: Plan,
     options: dict[str, Any],
@@ -48,6 +49,7 @@ def render(
     Args:
         built: the results of `hub.write_configs`; their `info` goes into the metadata.
         examples: a row of each configuration.
+        samples: instances as Markdown.
         provenance: what `provenance_of` read, `prompts` apart.
     """
     made_by = {**makers_of(run), **{ROLES[role]: who for role, who in statistics["models"].items()}}
@@ -68,6 +70,7 @@ def render(
         repo=REPO,
         imported=_cell(_file_of(imported)),
         notes=[f"{count} {_cell(what)}" for what, count in sorted((imported.get("notes") or {}).items())],
+        samples=samples,
         has_instances=statistics["instances"] > 0,
         offline=any(is_offline(teacher) for teacher in teachers),
         library=f"{written_by['library']:,}" if written_by.get("library") else "",

@@ -70,6 +70,7 @@ FEATURES = {
             "actions": List(ACTION),
             **dict.fromkeys(("final_thought", "final_output", "outcome", "scenario"), TEXT),
             "labels": List(TEXT),
+            **dict.fromkeys(("calls", "failed_calls", "instruction_words", "output_words"), Value("int32")),
             "provenance": Json(),
         }
     ),
