@@ -28,7 +28,11 @@ DETAIL :=
 WEIGHTS := models/$(STUDENT)/README.md
 STEPS  ?= 20
 LEARN_STEPS ?= 180
+# A pretrained student takes seconds a task on two cores: the first so many, which are of all tools in turn
+EXAMINED ?= 36
+LEARN_TASKS := EXAMINED=100
 endif
+EXAMINE := $(DETAIL) --builtins getDetails --seed $(SEED)$(if $(EXAMINED), --limit $(EXAMINED) --concurrency 16)
 TOOLS  ?=
 NAME   := $(basename $(notdir $(APIS)))
 RUN    ?= runs/demo-$(NAME)-$(STUDENT)-$(SEED)
@@ -70,17 +74,17 @@ demo: .venv/installed $(WEIGHTS)
 	$(PY) generate/simulate_instances.py --seed $(SEED) --out $(RUN)
 	$(PY) generate/build_dataset.py $(RUN) $(DETAIL) --builtins getDetails --seed $(SEED)
 	$(LAUNCH) recipes/sft.py --config $(RECIPE) $(if $(WEIGHTS),--model_name_or_path models/$(STUDENT)) --dataset_name $(RUN)/dataset --output_dir $(RUN)/model $(if $(STEPS),--max_steps $(STEPS)) $(TRAIN)
-	$(PY) eval/run_agent.py --model offline --tasks $(RUN)/dataset $(DETAIL) --builtins getDetails --seed $(SEED) --out $(RUN)/eval/teacher
-	$(PY) eval/run_agent.py --model hf/$(UNTOUCHED) --max_tokens $(TOKENS) --tasks $(RUN)/dataset $(DETAIL) --builtins getDetails --seed $(SEED) --out $(RUN)/eval/untouched
-	$(PY) eval/run_agent.py --model hf/$(RUN)/model --max_tokens $(TOKENS) --tasks $(RUN)/dataset $(DETAIL) --builtins getDetails --seed $(SEED) --out $(RUN)/eval/fine-tuned
+	$(PY) eval/run_agent.py --model offline --tasks $(RUN)/dataset $(EXAMINE) --out $(RUN)/eval/teacher
+	$(PY) eval/run_agent.py --model hf/$(UNTOUCHED) --max_tokens $(TOKENS) --tasks $(RUN)/dataset $(EXAMINE) --out $(RUN)/eval/untouched
+	$(PY) eval/run_agent.py --model hf/$(RUN)/model --max_tokens $(TOKENS) --tasks $(RUN)/dataset $(EXAMINE) --out $(RUN)/eval/fine-tuned
 	$(PY) eval/score.py $(RUN)/eval/teacher
 	$(PY) eval/score.py $(RUN)/eval/untouched
 	$(PY) eval/score.py $(RUN)/eval/fine-tuned
 	$(PY) eval/report.py teacher=$(RUN)/eval/teacher untouched=$(RUN)/eval/untouched fine-tuned=$(RUN)/eval/fine-tuned --corpus $(RUN) --out $(RUN)/report
 
-# The same with half an hour of training
+# The same with half an hour of training, and more tasks
 learn: .venv/installed
-	@$(MAKE) --no-print-directory demo RUN=$(LEARN) $(LEARN_TOOLS) STEPS=$(LEARN_STEPS)
+	@$(MAKE) --no-print-directory demo RUN=$(LEARN) $(LEARN_TOOLS) $(LEARN_TASKS) STEPS=$(LEARN_STEPS)
 
 reproduce: .venv/installed
 	@test -n "$(MODEL)" || { echo "error: say which model: make reproduce MODEL=hf/TangQiaoYu/ToolAlpaca-7B EVAL=FILE"; exit 2; }

@@ -8,6 +8,7 @@ any machine.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -228,7 +229,7 @@ def _tasks(run: Path, chosen: list[str], per_tool: int, seed: int, plan: Plan) -
             plan.reasons[task] = plan.reasons.get(task, 0) + 1
         else:
             candidates[instance.tool_id].append(task)
-    tasks: list[Task] = []
+    by_tool: list[list[Task]] = []
     for tool_id in chosen:
         kept: list[Task] = []
         for task in sorted(candidates[tool_id], key=lambda t: rank(seed, t.task_id)):
@@ -238,5 +239,6 @@ def _tasks(run: Path, chosen: list[str], per_tool: int, seed: int, plan: Plan) -
                 plan.reasons["near_duplicate"] = plan.reasons.get("near_duplicate", 0) + 1
             else:
                 kept.append(task)
-        tasks += sorted(kept, key=lambda t: t.task_id)
-    return tasks
+        by_tool.append(kept)
+    # Tool by tool in turn, so that the first tasks of the file are already a sample of all tools.
+    return [task for turn in itertools.zip_longest(*by_tool) for task in turn if task is not None]
