@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ModelConfig, ModelFailure
-from toolalpaca.models.process import bf16_on_cpu
+from toolalpaca.models.process import bf16_on_cpu, prepare_process
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.models.tool_blocks import tool_calls
 from toolalpaca.schema import ToolAlpacaError
@@ -148,6 +148,7 @@ class HFModel(ChatModel):
         return self._decoder
 
     def _read_checkpoint(self) -> Any:
+        prepare_process()  # scripts that load torch for themselves have done it before
         import torch
         import transformers
 
