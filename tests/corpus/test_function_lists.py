@@ -1,4 +1,4 @@
-"""Lists of functions as models write them: read where that can be done in one way, else refused with words."""
+"""Lists of functions as models write them: read where there is one way to, else refused with words."""
 
 import asyncio
 import json
