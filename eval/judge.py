@@ -86,8 +86,9 @@ def main() -> int:
     judgements = list(read_jsonl(folder / f"{args.name}.jsonl"))
     for part in judge.PARTS:
         grades = Counter(j[part] or "unscored" for j in judgements)
-        counts = ", ".join(f"{grades[grade]} {grade}" for grade in (*judge.GRADES, "unscored"))
-        print(f"{part}: {rate(j[part] == 'Yes' for j in judgements if j[part])} correct ({counts})")
+        counts = ", ".join(f"{grades[grade]} {grade}" for grade in judge.GRADES)
+        found = rate(j[part] == "Yes" for j in judgements if j[part])
+        print(f"{part}: {found} correct, {grades['unscored']} unscored ({counts})")
         if args.votes > 1:
             print(f"  pairs of votes that agree: {judge.self_agreement(judgements, part)}")
     if (folder / "verdicts.jsonl").is_file():
@@ -98,7 +99,11 @@ def main() -> int:
             if j["process"]
         ]
         found = agreement((str(one), str(other)) for one, other in pairs if other is not None)
-        print(f"agreement with score.py: {100 * found.observed:.1f}% of {found.n} (kappa {found.kappa:.2f})")
+        left_out = len(judgements) - found.n
+        print(
+            f"agreement with score.py: {100 * found.observed:.1f}% of {found.n}, {left_out} unscored "
+            f"(kappa {found.kappa:.2f})"
+        )
     print(f"judgements: {folder / f'{args.name}.jsonl'}")
     return 0
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from rouge_score import rouge_scorer
 
 from toolalpaca.corpus import instructions, quality
+from toolalpaca.corpus.function_lists import parse_functions
 from toolalpaca.corpus.instructions import Instructor, complaint, parse_list, parse_scenarios, plan
-from toolalpaca.corpus.toolset import parse_functions, parse_introduction
+from toolalpaca.corpus.toolset import parse_introduction
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.models.boundary import ChatModel, Completion
 from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError

@@ -1,13 +1,16 @@
 """The LLM judge: grades are read exactly, votes are counted, what cannot be read is unscored."""
 
+import asyncio
 import json
 
 import pytest
 from evaluation_run import DONE, GOOD, SPEC, rows, run_agent, said, script, task, write_tasks
+from scripted import Scripted
 from scripted_endpoint import serve
 
-from toolalpaca.evaluation.judge import check_name, opinion, parse_verdict
-from toolalpaca.schema import ReplyError, ToolAlpacaError
+from toolalpaca.evaluation.judge import Judge, check_name, opinion, parse_verdict
+from toolalpaca.models.retrying import JUDGE_TRIES
+from toolalpaca.schema import Episode, ReplyError, Tool, ToolAlpacaError, to_row
 
 TIDES = 'Status Code: 200. Response: {"high": "06:42"}'
 JSON = '{"process": "%s", "response": "%s"}'
@@ -23,6 +26,13 @@ JSON = '{"process": "%s", "response": "%s"}'
         ("**Process:** Yes.\n**Response**: no", ("Yes", "No")),
         ("Process: Yes / No / Uncertain\nthen\nProcess: No\nResponse: Yes", ("No", "Yes")),
         ('The call {"harbour": "Dover"} is right. ' + JSON % ("Yes", "Yes"), ("Yes", "Yes")),
+        (JSON % ("No, the inquiry was not sent", "Yes, no value is made up"), ("No", "Yes")),
+        (JSON % ("No.", "**Uncertain**"), ("No", "Uncertain")),
+        (JSON % ("no: two calls are missing", "Uncertain (the result is cut off)"), ("No", "Uncertain")),
+        ("**Process:** No - submit was never called\n**Response:** Yes", ("No", "Yes")),
+        ("- Process: **No** \u2014 it never paid.\n- Response: Yes!", ("No", "Yes")),
+        ("Process: No because nothing was sent\nResponse: No. No answer was given.", ("No", "No")),
+        (JSON % ("\u201cYes\u201d", "No; it says 9 where the result says 7"), ("Yes", "No")),
     ],
 )
 def test_grades_are_read(text, expected):
@@ -40,6 +50,15 @@ def test_grades_are_read(text, expected):
         JSON % ("Yes / No / Uncertain", "Yes"),
         JSON % ("Yesterday", "No"),
         JSON % ("Not sure", "No"),
+        JSON % ("No problem here", "Yes"),
+        JSON % ("No-one paid", "Yes"),
+        JSON % ("Yes, no", "Yes"),
+        JSON % ("No. Yes, after the second call", "Yes"),
+        JSON % ("Yes - No - Uncertain", "Yes"),
+        JSON % ("Yes|No", "Yes"),
+        JSON % ("The answer is Yes", "Yes"),
+        "Process: No submit was called\nResponse: Yes",
+        '{"process": true, "response": "Yes"}',
         "Process: Yes and no\nResponse: Yes",
         "Process: Yes",
         '{"process": "Yes"}',
@@ -103,12 +122,45 @@ def test_judging_a_run(tmp_path):
         assert judged(2).returncode == 0
         assert len(endpoint.requests) == asked  # the same command asks nothing again
         done = judged(3)
-        assert len(endpoint.requests) == asked + 4  # one more vote per episode, the others are re-used
-    assert "1 Yes, 1 No, 0 Uncertain, 1 unscored" not in done.stdout
-    assert "process: 2 of 3" in done.stdout
-    assert "1 unscored" in done.stdout
+        # One more vote per episode, the others are re-used; one of the four is asked for three times.
+        assert len(endpoint.requests) == asked + 3 + JUDGE_TRIES
+    assert "process: 2 of 3 (66.7%" in done.stdout
+    assert "correct, 1 unscored (2 Yes, 1 No, 0 Uncertain)" in done.stdout
     assert "pairs of votes that agree: 7 of 9" in done.stdout
-    assert "agreement with score.py: 66.7% of 3" in done.stdout
+    assert "agreement with score.py: 66.7% of 3, 1 unscored" in done.stdout
+
+
+def vote(*replies):
+    """What the votes on one episode come to when the judge gives these replies, and what it was asked."""
+    model = Scripted(*replies)
+    given = Tool("tides", "Tides", "Weather", "", "", "", "getTides: ...", SPEC)
+    row = {
+        "task": to_row(task("tides/0", "High tide?")),
+        "episode": to_row(Episode("tides/0", "tides", "m", "High tide?", outcome="answered")),
+        "tool": to_row(given),
+        "votes": 1,
+    }
+    return asyncio.run(Judge(model)(row)), model
+
+
+def test_a_verdict_that_cannot_be_read_is_asked_for_again_with_the_reason():
+    judged, model = vote("Both are fine.", "Process: Yes and no\nResponse: Yes", JSON % ("No", "Yes"))
+    assert (judged["process"], judged["response"], judged["unscored"]) == ("No", "Yes", "")
+    first, second, third = (prompt.messages for prompt in model.prompts)
+    assert second[:2] == third[:2] == first, "the rubric first, as it was"
+    assert second[2] == {"role": "assistant", "content": "Both are fine."}
+    assert "expected process as Yes, No or Uncertain, found none" in second[3]["content"]
+    assert third[2]["content"].startswith("Process: Yes and no")
+    assert "'Yes and no'" in third[3]["content"]
+    assert len(set(model.samples)) == 3
+
+
+def test_a_judge_that_never_gives_a_verdict_is_unscored_with_the_reason():
+    judged, model = vote(*["Well done!"] * JUDGE_TRIES)
+    assert (judged["process"], judged["response"]) == (None, None)
+    assert "unreadable_verdict" in judged["unscored"]
+    assert len(model.prompts) == JUDGE_TRIES
+    assert vote("", "", JSON % ("Yes", "No"))[0]["response"] == "No"
 
 
 @pytest.mark.parametrize("name", ["episodes", "Tasks", "verdicts", "run_agent", "", "a/b", "..", ".x", "a\n"])

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from toolalpaca.corpus.apis import Api
-from toolalpaca.files import dumps
+from toolalpaca.corpus.function_lists import parse_functions
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ask
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import TOOL_TRIES
 from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of, validate
 from toolalpaca.schema import ReplyError, RowFailure, Tool, to_row
 
-MAX_FUNCTIONS = 15  # of a written list; a longer one is a model that does not stop
 VARIANT_SAMPLES = 1000  # sample indices set aside for each variant of an API
 NAME = re.compile(r"(?m)^[\s>*#-]*(?:\d+[.)]\s*)?[*_`\s]*Name[*_`\s]*:[*_`\s]*([A-Za-z_][\w.-]{0,63})")
-T = TypeVar("T")
 
 
 def variant_id(api_id: str, variant: int) -> str:
@@ -193,59 +190,3 @@ def parse_introduction(text: str) -> str:
     if not 8 <= count <= 400:
         raise ReplyError("bad_introduction", f"expected a paragraph of 60 to 120 words, got {count} words")
     return paragraph
-
-
-def parse_functions(text: str) -> str:
-    """The functions in a reply, brought into the form that the prompt asks for.
-
-    Raises:
-        ReplyError: `bad_functions`, saying which part of which function cannot be read.
-    """
-    heads = list(NAME.finditer(text))
-    if not heads:
-        raise ReplyError(
-            "bad_functions", "expected a numbered list with `Name:`, `Description:`, `Input:`, `Output:`"
-        )
-    if len(heads) > MAX_FUNCTIONS:
-        raise ReplyError("bad_functions", f"{len(heads)} functions; expected three to seven")
-    lines, seen = [], set()
-    for number, head in enumerate(heads, 1):
-        end = heads[number].start() if number < len(heads) else len(text)
-        part, name = text[head.end() : end], head[1]
-        if name in seen:
-            raise ReplyError("bad_functions", f"the function {name} is listed twice")
-        seen.add(name)
-        description = _labelled(part, "Description", name, lambda rest: rest.splitlines()[0].strip(" *_`"))
-        inputs = _labelled(part, "Input", name, _json_object)
-        output = _labelled(
-            part, "Output", name, lambda rest: " ".join(rest.split("\n\n")[0].split()).strip("*_` ")
-        )
-        lines += [
-            f"{number}. Name: {name}",
-            f"Description: {description}",
-            f"Input: {dumps(inputs)}",
-            f"Output: {output}",
-        ]
-    return "\n".join(lines)
-
-
-def _labelled(part: str, label: str, name: str, read: Callable[[str], T]) -> T:
-    """What follows a label in a function's part of the list."""
-    found = re.search(rf"(?m)^[\s>*_`-]*{label}s?[*_`\s]*:[*_` \t]*", part)
-    try:
-        value = read(part[found.end() :]) if found else None
-    except (ValueError, IndexError) as error:
-        raise ReplyError("bad_functions", f"{name}: {label} cannot be read: {error}") from None
-    if value is None or value == "":
-        raise ReplyError("bad_functions", f"{name}: {label} is missing")
-    return value
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    start = text.find("{")
-    if start < 0 or start > 20:
-        if re.match(r"\s*(none|no input|n/a|-)", text, re.IGNORECASE):
-            return {}
-        raise ValueError("expected a JSON object")
-    value, _ = json.JSONDecoder().raw_decode(text, start)
-    return value

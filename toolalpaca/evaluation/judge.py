@@ -16,6 +16,7 @@ from toolalpaca.evaluation.metrics import Rate, rate
 from toolalpaca.evaluation.scored import FILES
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
+from toolalpaca.models.retrying import JUDGE_TRIES
 from toolalpaca.schema import Episode, Outcome, ReplyError, Task, Tool, ToolAlpacaError, from_row
 
 GRADES = ("Yes", "No", "Uncertain")
@@ -23,6 +24,11 @@ PARTS = ("process", "response")
 MAX_TEXT = 4_000  # characters of one input, response or answer that the judge reads
 TAKEN = {*FILES, "instances", "instructions", "original", "run_agent"}  # files and stages of a run
 OBJECT = re.compile(r"\{[^{}]*\}")
+# A grade as a value's first word, and how a text may go on after one: with a sign or a reason, not with a
+# sentence ("No problem", "Yes and no") or the other choices ("Yes / No").
+LEADING = re.compile(r"[\s*_`\"'(\u201c]*(yes|no|uncertain)\b[*_`\"')\u201d]*", re.IGNORECASE)
+SET_OFF = re.compile(r"\s*(?:[.,;:!\n\u2013\u2014]|\s[-(]|because\b|since\b|\Z)[*_`\"')\u201d]*")
+AGAIN = 1_000  # sample indices set aside for each try of all votes
 
 
 def check_name(name: str) -> None:
@@ -40,7 +46,8 @@ def check_name(name: str) -> None:
 def parse_verdict(text: str) -> dict[str, str]:
     """Both grades of a judge's reply: the last JSON object that holds them, else lines `Process: Yes`.
 
-    A grade is a whole word on its own; a reply that repeats the choices ("Yes / No") grades nothing.
+    The value's leading word decides, where it is a grade that stands on its own ("No - submit was never
+    called"); a reply that repeats the choices ("Yes / No") or gives two ("Yes, no") grades nothing.
 
     Raises:
         ReplyError: `unreadable_verdict`, with what was missing.
@@ -66,12 +73,19 @@ def _line(part: str, text: str) -> str:
 
 
 def _grade(part: str, value: Any) -> str:
-    word = str(value).strip().casefold()
-    for grade in GRADES:
-        if word == grade.casefold():
-            return grade
-    came = f"got {str(value)[:60]!r}" if word else "found none"
+    text = value.strip() if isinstance(value, str) else json.dumps(value)
+    grade, end = _leading(text, 0)
+    if grade and _leading(text, end)[0] in ("", grade):
+        return grade
+    came = f"got {text[:60]!r}" if text else "found none"
     raise ReplyError("unreadable_verdict", f"expected {part} as Yes, No or Uncertain, {came}")
+
+
+def _leading(text: str, start: int) -> tuple[str, int]:
+    """The grade that stands on its own at a place of a text, and where what follows begins; "" for none."""
+    found = LEADING.match(text, start)
+    closed = SET_OFF.match(text, found.end()) if found else None
+    return (found[1].capitalize(), closed.end()) if found and closed else ("", start)
 
 
 def opinion(votes: list[dict[str, str]], part: str) -> str | None:
@@ -102,17 +116,23 @@ class Judge:
         """
         task, episode = from_row(Task, row["task"]), from_row(Episode, row["episode"])
         prompt = judge_prompt(task, episode, from_row(Tool, row["tool"]), self.prompts)
-        votes = []
-        for sample in range(row["votes"]):
-            reply = (await self.model.complete(prompt, sample=sample)).text
-            try:
-                votes.append(parse_verdict(reply))
-            except ReplyError as error:
-                votes.append({"unreadable": str(error)})
+        votes = [await self._vote(prompt, sample) for sample in range(row["votes"])]
         judged = {part: opinion(votes, part) for part in PARTS}
         unscored = "" if judged["process"] else votes[0]["unreadable"]
         named = {"task_id": task.task_id, "model": episode.model, "sample": episode.sample}
         return {**named, **judged, "votes": votes, "unscored": unscored, "judge": self.identity}
+
+    async def _vote(self, prompt: Prompt, sample: int) -> dict[str, str]:
+        """One opinion, asked for again with the reason while it cannot be read; else why it cannot."""
+        asked, unreadable = prompt, ""
+        for index in range(sample, sample + JUDGE_TRIES * AGAIN, AGAIN):
+            reply = (await self.model.complete(asked, index)).text
+            try:
+                return parse_verdict(reply)
+            except ReplyError as error:
+                self.model.reject(asked, index, error.reason)
+                asked, unreadable = prompt.again(reply, error.detail), str(error)
+        return {"unreadable": unreadable}
 
 
 def judge_prompt(task: Task, episode: Episode, tool: Tool, prompts: PromptFolder | None = None) -> Prompt:

@@ -201,18 +201,21 @@ async def ask(
     tries: int = REPLY_TRIES,
     stop: list[str] | None = None,
 ) -> T:
-    """Complete and parse; a reply that cannot be parsed is asked again under the next sample index.
+    """Complete and parse. A reply that cannot be parsed is shown to the model with the reason, and asked for
+    again under the next sample index.
 
     Raises:
         RowFailure: the last ReplyError's reason, after `tries` replies.
     """
+    asked = prompt
     for sample in range(tries):
-        completion = await model.complete(prompt, sample, stop)
+        completion = await model.complete(asked, sample, stop)
         try:
             return parse(completion.text)
         except ReplyError as error:
             last = error
-            model.reject(prompt, sample, error.reason, stop)
+            model.reject(asked, sample, error.reason, stop)
+            asked = prompt.again(completion.text, error.detail)
     raise RowFailure(last.reason, last.detail, attempts=tries)
 
 

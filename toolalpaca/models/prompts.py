@@ -21,6 +21,7 @@ from toolalpaca.schema import ToolAlpacaError
 
 Message = dict[str, str]  # {"role": ..., "content": ...}
 
+MAX_SHOWN = 6_000  # characters of its own reply that a model is shown again
 HOME = Path(__file__).parent / "prompts"
 TURN = re.compile(r"^=== (system|user|assistant)[ \t]*\n", re.MULTILINE)
 
@@ -116,6 +117,23 @@ class Prompt:
         again.__dict__.pop("messages", None)
         again.history = history
         return again
+
+    def again(self, said: str, wrong: str) -> Prompt:
+        """The same request after a reply that cannot be used: the model is shown it, with what was wrong.
+
+        Asked again without a word it would make the same mistake, at temperature 0 for certain.
+        """
+        shown = said.strip()
+        if not shown:
+            return self
+        if len(shown) > MAX_SHOWN:
+            shown = f"{shown[:MAX_SHOWN]} ..."
+        told = (
+            f"This reply could not be used: {wrong}.\n"
+            "Reply once more, whole and in the form asked for, with this put right; do not comment on it."
+        )
+        turns = [{"role": "assistant", "content": shown}, {"role": "user", "content": told}]
+        return self.followed_by(self.history + turns)
 
     @functools.cached_property
     def messages(self) -> list[Message]:

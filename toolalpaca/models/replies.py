@@ -88,7 +88,7 @@ def object_text(text: str) -> str | None:
     text = text.strip().strip("`").strip().removeprefix("json").strip()
     if NOTHING.fullmatch(text):
         return "{}"
-    for candidate in (text, _as_json(text), _as_json(text.translate(QUOTES))):
+    for candidate in (text, as_json(text), as_json(text.translate(QUOTES))):
         try:
             return dumps(react.parse_input(candidate))
         except ReplyError:
@@ -96,7 +96,9 @@ def object_text(text: str) -> str | None:
     return None
 
 
-def _as_json(text: str) -> str:
+def as_json(text: str) -> str:
+    """A text with Python's quotes and words as JSON has them, and no comma before a closing bracket."""
+
     def piece(match: re.Match[str]) -> str:
         found = match[0]
         if found.startswith("'"):

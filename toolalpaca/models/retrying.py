@@ -22,4 +22,5 @@ TOOL_TRIES = 4  # introduction, functions and specification of a tool, repairs i
 INSTRUCTION_TRIES = 3  # lists of instructions
 USER_TRIES = 3  # the user agent, and looking something up
 EXECUTOR_TRIES = 3  # the tool executor
+JUDGE_TRIES = 3  # each vote of a judge
 FORGIVEN = 2  # unreadable steps of one episode, each answered with what was expected

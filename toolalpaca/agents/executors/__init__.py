@@ -2,7 +2,8 @@
 
 A `Call` comes in, a `Response` (status and body) goes out.
 
-calls      calls, responses, and whether one fits the other
+calls      calls and responses
+checking   whether a response can be an answer to its request
 llm        a language model plays the API
 schema     the specification's own seeded responses
 frozen     recorded answers

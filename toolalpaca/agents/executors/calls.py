@@ -11,17 +11,20 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from toolalpaca.openapi.request import Request, spec_of
-from toolalpaca.openapi.validation import check_response
+from toolalpaca.models.replies import as_json
+from toolalpaca.openapi.request import Request
 from toolalpaca.schema import ReplyError, Scenario, Tool
 
-# Models write "200 OK" and bold labels too, and nothing after "Response:" where there is no content.
+# Models write "200 OK" and bold labels too, nothing after "Response:" where there is no content, and begin
+# with the number itself ("404. Response: Pet not found").
 REPLY = re.compile(
-    r"Status Code[*_` ]*:[*_`\s]*(\d{3})\b[A-Za-z' -]{0,40}[*_`.,;\s]*Response[*_` ]*:[*_\s]*", re.IGNORECASE
+    r"(?:Status Code[*_` ]*:[*_`\s]*|\A[*_`\s]*(?:Status[*_` ]*:[*_`\s]*|HTTP/[\d.]+\s)?)"
+    r"(\d{3})\b[A-Za-z' -]{0,40}[*_`.,;\s]*Response[*_` ]*:[*_\s]*",
+    re.IGNORECASE,
 )
 NO_CONTENT = (204, 205, 304)
 MAX_REPLY_CHARS = 200_000
-SHOWN_COMPLAINTS = 3
+SENTENCE = re.compile(r"[A-Za-z'\u2018\u201c][^\n{}\[\]]{0,300}")
 
 
 @dataclass(frozen=True)
@@ -82,25 +85,45 @@ def parse_response(text: str) -> Response:
     body = text[found.end() :].strip()
     if not body or (status in NO_CONTENT and not body.startswith(("{", "["))):
         return Response(status, "")  # require_fit knows whether there should be content
-    if body.startswith("```"):
-        body = body.partition("\n")[2].removesuffix("```")
     try:
-        value = json.loads(body, parse_constant=_no_constant)
+        return Response(status, _value(body, status))
     except (ValueError, RecursionError) as error:
         raise ReplyError("invalid_json", f"the response is not JSON: {error}") from None
-    return Response(status, value)
 
 
-def require_fit(call: ToolCall, response: Response) -> None:
-    """Hold a response against the specification; what `check_response` says of it goes back to the model.
+def _value(text: str, status: int) -> Any:
+    """The JSON value that a text begins with; of an error, a sentence will do.
+
+    After an object or a list a remark may stand, and commas, quotes and words may be Python's.
 
     Raises:
-        ReplyError: `response_schema`, naming the places that do not fit and what was expected there.
+        ValueError: it is no JSON, or more JSON stands behind it.
     """
-    wrong = check_response(spec_of(call.tool), call.function, response.status, response.body)
-    if wrong:
-        raise ReplyError("response_schema", "; ".join(wrong[:SHOWN_COMPLAINTS]))
+    text = re.sub(r"\A```\w*\s*", "", text)
+    if not text.startswith(("{", "[")):
+        text = text.removesuffix("```").strip()
+        try:
+            return _DECODER.decode(text)
+        except ValueError:
+            if status >= 400 and SENTENCE.fullmatch(text):
+                return text
+            raise
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except ValueError as error:
+        text = as_json(text)
+        try:
+            value, end = _DECODER.raw_decode(text)
+        except ValueError:
+            raise error from None
+    rest = text[end:].replace("```", "", 1).strip()
+    if rest and (re.search(r"[{}\[\]]|Status Code", rest) or not re.match(r"[(*_\s#>-]*[A-Za-z]", rest)):
+        raise ValueError(f"one value was expected, and after it stands {rest[:60]!r}")
+    return value
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)

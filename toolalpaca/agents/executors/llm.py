@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from toolalpaca.agents.executors.calls import Response, ToolCall, parse_response, require_fit
+from toolalpaca.agents.executors.calls import Response, ToolCall, parse_response
+from toolalpaca.agents.executors.checking import require_fit
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import EXECUTOR_TRIES
 from toolalpaca.schema import ReplyError
 
 SHOWN_CHARS = 300  # of a reply that cannot be used
+SHOWN_AGAIN = 1_500  # of it, to the model that wrote it
 
 
 class LlmExecutor:
     """The tool executor agent: a model that plays the API, prompted with its specification.
 
-    A reply that cannot be read or does not fit the specification's response schema is asked for again
-    with what was wrong, `tries` times in all. `resample_errors` asks again for that many answers that
-    are not 2xx; 0 keeps the first (success must not be favoured silently).
+    A reply that cannot be read, or does not fit the specification and the request, is asked for again with
+    what was written and what was wrong with it, `tries` times in all. `resample_errors` asks again for that
+    many answers that are not 2xx; 0 keeps the first (success must not be favoured silently).
     """
 
     def __init__(
@@ -56,11 +58,10 @@ class LlmExecutor:
             )
             completion = await self.model.complete(prompt, sample=sample)
             try:
-                response = parse_response(completion.text)
-                require_fit(call, response)
+                response = require_fit(call, parse_response(completion.text))
             except ReplyError as error:
                 self.model.reject(prompt, sample, error.reason)
-                feedback, failed, sample = error.detail, failed + 1, sample + 1
+                feedback, failed, sample = _feedback(completion.text, error), failed + 1, sample + 1
                 if failed >= self.tries:
                     wrote = " ".join(completion.text.split())[:SHOWN_CHARS]
                     told = f"{failed} replies, the last: {error}; it wrote: {wrote}"
@@ -70,3 +71,10 @@ class LlmExecutor:
                 resampled, sample = resampled + 1, sample + 1
                 continue
             return response
+
+
+def _feedback(wrote: str, error: ReplyError) -> str:
+    """What was wrong with a reply and the reply itself, for the model's next try."""
+    wrote = wrote.strip()
+    shown = wrote if len(wrote) <= SHOWN_AGAIN else f"{wrote[:SHOWN_AGAIN]} ..."
+    return f"{error.detail}. You had written: {shown or '(nothing)'}"
