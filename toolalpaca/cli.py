@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import logging
 import math
 import os
 import sys
@@ -25,6 +26,15 @@ def _quiet_interrupt(kind: type[BaseException], error: BaseException, trace: Any
 
 
 sys.excepthook = _quiet_interrupt
+
+
+def _no_advice(record: logging.LogRecord) -> bool:
+    """Whether a line is more than bitsandbytes' advice to install a package that it does without."""
+    return "kernels-community" not in record.getMessage()
+
+
+# Set before bitsandbytes is imported, which gives it while it loads.
+logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_no_advice)
 
 
 def parser(doc: str) -> argparse.ArgumentParser:

@@ -43,3 +43,27 @@ def test_a_port_that_is_none_is_refused(tmp_path):
     command = [sys.executable, GENERATE / "serve_tools.py", "--toolset", tmp_path / "t", "--port", "99999"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2 and "--port" in done.stderr and "Traceback" not in done.stderr
+
+
+ROOT = GENERATE.parent
+SCRIPTS = sorted(p for folder in ("generate", "recipes", "eval") for p in (ROOT / folder).glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda p: p.stem)
+def test_a_script_starts_without_a_word_of_what_its_libraries_miss(script):
+    done = subprocess.run(
+        [sys.executable, script, "--help"], capture_output=True, text=True, timeout=300, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_advice_to_install_kernels_is_silent_and_other_warnings_are_told():
+    # Whether bitsandbytes gives it depends on the processor
+    said = (
+        "import logging; from toolalpaca import cli; log = logging.getLogger('bitsandbytes.backends.cpu.ops');"
+        "log.warning('Failed to load it from kernels-community: %s', 'no module'); log.warning('something else')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", said], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True
+    )
+    assert done.stderr.splitlines() == ["something else"]
