@@ -28,15 +28,3 @@ def test_what_the_environment_says_already_stands() -> None:
         "assert os.environ['OMP_WAIT_POLICY'] == 'ACTIVE'; assert os.environ['GOMP_SPINCOUNT'] == '0'"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
-def test_bitsandbytes_offers_no_other_package() -> None:
-    code = (
-        "from toolalpaca.models.process import prepare_process; prepare_process(); "
-        "import logging, bitsandbytes; own = logging.getLogger('bitsandbytes.backends.cpu.ops'); "
-        "own.warning('Failed to load CPU gemm_4bit_forward from kernels-community: %s.', 'x'); "
-        "own.warning('kept')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "kernels" not in done.stderr and "kept" in done.stderr

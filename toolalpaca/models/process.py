@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import logging
 import os
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of malloc.h
 KEPT = (1 << 31) - 1  # bytes of freed memory that glibc may keep
-
-
-OFFERED = "gemm_4bit_forward from kernels-community"  # bitsandbytes' advice to install another package
-
-
-def _is_no_offer(record: logging.LogRecord) -> bool:
-    return OFFERED not in str(record.msg)
 
 
 def prepare_process() -> None:
@@ -24,9 +16,8 @@ def prepare_process() -> None:
     A thread of OpenMP that spins while it waits takes the core that a busy program beside it, or another
     thread of ours, would use: a step then takes twenty times as long. Memory that glibc gives back after
     every step is asked for again at the next: a third of an evaluation's time. What the environment says
-    already stands. And bitsandbytes does not advise to install a kernel that only 4-bit weights on a CPU use.
+    already stands.
     """
-    logging.getLogger("bitsandbytes.backends.cpu.ops").addFilter(_is_no_offer)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     os.environ.setdefault("KMP_BLOCKTIME", "0")
