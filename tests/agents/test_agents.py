@@ -179,6 +179,13 @@ def test_the_user_remembers_what_was_asked_and_answered():
     assert environment.user.model.prompts[1].variables["exchanges"] == environment.user.exchanges[:1]
 
 
+def test_a_users_reply_is_stored_and_remembered_without_the_name_before_it():
+    asking = call({"Question": "Which plant?"}, "getDetails")
+    result, _, _, environment = play([asking, ANSWER], [], ["You:", '**You:** "A *fern*, please."'])
+    assert result.steps[0].response == "A fern, please."
+    assert environment.user.exchanges == [{"question": "Which plant?", "answer": "A fern, please."}]
+
+
 def test_a_builtin_that_is_switched_off_is_neither_offered_nor_executed():
     asking = call({"Question": "Which?"}, "getDetails")
     result, talker, _, environment = play(

@@ -20,6 +20,8 @@ PETS = {
 }
 ADOPTION = {"type": "object", "properties": {"adoptionId": {"type": "integer"}, "petId": {"type": "integer"}}}
 
+FILM = {"type": "object", "properties": {"id": {"type": "integer"}}}
+
 
 def operation(name, schema, parameters=(), status="200", body=None):
     found = {
@@ -46,6 +48,7 @@ PATHS = {
     },
     "/pets/{petId}/mother": {"get": operation("getMother", PET, [("petId", "path")])},
     "/rates": {"get": operation("getRates", {"type": "object", "additionalProperties": {"type": "number"}})},
+    "/films": {"post": operation("film", FILM, status="201", body=FILM)},
     "/adoptions": {"post": operation("adopt", ADOPTION, status="201", body=ADOPTION)},
 }
 SPEC = json.dumps(
@@ -121,6 +124,7 @@ def test_what_no_server_would_answer_is_asked_for_again(function, arguments, wro
 def test_an_id_that_was_sent_is_kept_by_what_was_made():
     made, other = {"adoptionId": 1, "petId": 7}, {"adoptionId": 1, "petId": 9}
     assert act("adopt", {"petId": 7}, said(201, other), said(201, made))[0] == said(201, made)
+    assert len(act("film", {"id": 7}, said(201, {"id": 12}))[1]) == 1, "the film's own id"
 
 
 def test_a_long_answer_may_pass_the_limit():

@@ -135,6 +135,27 @@ def test_any_text_is_a_list_or_a_named_error(text):
             assert error.reason in ("no_list", "bad_functions", "bad_introduction")
 
 
+INTRODUCTION = "The Cats API lists cats of shelters, by breed and by city, and books a visit."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Here is the introduction paragraph:\n\n{INTRODUCTION}",
+        f"## Introduction\n\n{INTRODUCTION}\n\n(Word count: 92)",
+        f"**Cats API**\n\n{INTRODUCTION.replace('Cats API', '**Cats API**')}",
+        f"Sure! Here's one: {INTRODUCTION}\n\nLet me know if it should be longer.",
+    ],
+)
+def test_an_introduction_is_stored_without_what_is_said_about_it(text):
+    assert parse_introduction(text) == INTRODUCTION
+
+
+def test_a_remark_alone_is_no_introduction():
+    with pytest.raises(ReplyError, match="bad_introduction"):
+        parse_introduction("Here is the introduction paragraph:\n\n(Word count: 92)")
+
+
 def test_functions_are_read_in_the_forms_that_models_write():
     text = """Here they are:
 

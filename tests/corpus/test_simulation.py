@@ -83,3 +83,9 @@ def test_an_endpoint_that_fails_fails_the_row_so_that_it_can_be_run_again(toolse
     for assistant, executor in (([RowFailure("timeout")], []), ([SEARCH], [RowFailure("timeout")])):
         with pytest.raises(RowFailure, match="timeout"):
             simulate(toolset, assistant, executor)
+
+
+def test_an_answer_is_stored_as_plain_text(toolset):
+    answer = "**Final Answer:** ## Found\n\n- The **fern** has id `7`.\n- It costs 3 * 4 euros."
+    row = simulate(toolset, [SEARCH, answer], [FOUND])
+    assert (row["filter"], row["final_output"]) == ("", "Found\n\nThe fern has id 7.\nIt costs 3 * 4 euros.")

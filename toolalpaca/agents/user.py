@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from toolalpaca.models.boundary import ChatModel
+from toolalpaca.models.plain import spoken
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import USER_TRIES
 from toolalpaca.schema import ReplyError
@@ -34,14 +37,22 @@ class UserAgent:
             "exchanges": list(self.exchanges),
             "question": question,
         }
-        answer = await ask_text(self.model, Prompt("user", variables, prompts=self.prompts), "user_reply")
+        prompt = Prompt("user", variables, prompts=self.prompts)
+        answer = await ask_text(self.model, prompt, "user_reply", spoken)
         self.exchanges.append({"question": question, "answer": answer})
         return answer
 
 
-async def ask_text(model: ChatModel, prompt: Prompt, reason: str) -> str:
+async def ask_text(
+    model: ChatModel, prompt: Prompt, reason: str, cleaned: Callable[[str], str] = str.strip
+) -> str:
+    """A reply that holds something once it is cleaned.
+
+    Raises:
+        ReplyError: `reason`, when no try did.
+    """
     for sample in range(USER_TRIES):
-        text = (await model.complete(prompt, sample=sample)).text.strip()
+        text = cleaned((await model.complete(prompt, sample=sample)).text)
         if text:
             return text
         model.reject(prompt, sample, reason)

@@ -15,6 +15,7 @@ from toolalpaca.agents.executors.calls import Executor
 from toolalpaca.corpus import filters
 from toolalpaca.files import record
 from toolalpaca.models.boundary import ChatModel
+from toolalpaca.models.plain import plain_text
 from toolalpaca.models.prompts import PromptFolder
 from toolalpaca.offline.library.specification import world_of
 from toolalpaca.schema import Instance, Instruction, Tool, ToolAlpacaError, from_row, to_row
@@ -88,7 +89,7 @@ class Simulator:
     """Turns rows of `Toolset.tasks` into instances, each with its labels and its reason to be dropped.
 
     `user` plays the user and looks things up in responses that were cut. A row that comes back has
-    the key `filter`: the reason, or "".
+    the key `filter`: the reason, or "". Final answers are stored as plain text, without Markdown.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class Simulator:
             instruction=instruction.instruction,
             steps=result.steps,
             final_thought=result.final_thought,
-            final_output=result.final_output,
+            final_output=plain_text(result.final_output),
             outcome=str(result.outcome),
             scenario=instruction.scenario,
             provenance={

@@ -14,6 +14,7 @@ from typing import Any
 from toolalpaca.corpus.apis import Api
 from toolalpaca.corpus.function_lists import parse_functions
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ask
+from toolalpaca.models.plain import plain_text, without_comment
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import TOOL_TRIES
 from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of, validate
@@ -180,12 +181,12 @@ def one_paragraph(text: str) -> str:
 
 
 def parse_introduction(text: str) -> str:
-    """The introduction in a reply.
+    """The introduction in a reply, without what the model says about it and without Markdown.
 
     Raises:
         ReplyError: `bad_introduction`, for one of fewer than 8 or more than 400 words.
     """
-    paragraph = one_paragraph(text)
+    paragraph = one_paragraph(plain_text(without_comment(text)))
     count = len(paragraph.split())
     if not 8 <= count <= 400:
         raise ReplyError("bad_introduction", f"expected a paragraph of 60 to 120 words, got {count} words")

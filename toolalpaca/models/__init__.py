@@ -5,6 +5,7 @@ A `Prompt` comes in, a `Completion` goes out; ReAct and native texts are rendere
 prompts     prompts are files in prompts/, rendered to messages
 react       the ReAct text: one renderer, one parser
 replies     decorated replies read, ambiguous ones refused
+plain       Markdown, and what models say about their own text, taken off
 native      native function calling behind the ReAct loop
 tool_blocks  tool calls that stand in a reply's text
 boundary    `complete(prompt)`: configurations, replies, cache keys

@@ -21,6 +21,7 @@ from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 
 VARIANT = 1000  # from this sample on an introduction is asked for another variant of the API
+STEPS = ("assistant", "student", "student_vicuna")  # prompts whose history is a conversation
 VERSION = 5  # raised when the same prompt is answered otherwise than before
 
 
@@ -83,7 +84,8 @@ class OfflineModel(ChatModel):
         if authored := self._authored(prompt, sample):
             return authored
         variables = prompt.variables
-        keyed = [str(m["content"]) for m in prompt.history]
+        # What stands behind the prompt of anything but a step says that a reply could not be read.
+        keyed = [str(m["content"]) for m in prompt.history] if prompt.name in STEPS else []
         rng = fields.rng_of(self.seed, prompt.name, _key(variables), *keyed, sample)
         text = write(rng, prompt)
         if rng.random() < self.malformed_rate:

@@ -163,7 +163,8 @@ def _echoes(operation: Operation, name: str, body: Json) -> list[str]:
     if last == f"{{{name}}}" and operation.method != "post":
         stem = _plain(name).removesuffix("id")[:-1]  # `cit` of cityId, which /cities holds as well
         return [name, "id"] if name not in body and stem and stem in _plain(above) else [name]
-    return [name] if operation.method == "post" and f"{{{name}}}" not in operation.path else []
+    sent_along = operation.method == "post" and name != "id" and f"{{{name}}}" not in operation.path
+    return [name] if sent_along else []  # a bare `id` is the new thing's own
 
 
 def _over_limit(call: ToolCall, body: Any) -> str:
