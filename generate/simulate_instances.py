@@ -3,7 +3,7 @@
     python generate/simulate_instances.py --out runs/demo --model offline
 
 Reads RUN/toolset.jsonl and RUN/instructions.jsonl. Writes RUN/instances.jsonl (kept) and
-RUN/filtered.jsonl (dropped, each with its reason under `filter`; toolalpaca/filters.py defines them).
+RUN/filtered.jsonl (dropped, each with its reason under `filter`; toolalpaca/corpus/filters.py defines them).
 Rows whose endpoint failed are in neither, and `--retry_failed` runs them again. The exit status is 1
 when nothing was kept.
 """

@@ -4,7 +4,7 @@
     tool_use = evaluate.load("eval/metrics/tool_use")
     tool_use.compute(predictions=episodes, references=tasks)
 
-The README beside this file says what a prediction and a reference hold. Scoring is toolalpaca.scoring,
+The README beside this file says what a prediction and a reference hold. Scoring is toolalpaca.evaluation.scoring,
 the same that `eval/score.py` uses.
 """
 
