@@ -68,15 +68,14 @@ def table_3(evaluations: Sequence[Evaluation]) -> Table:
         failed = str(len(e.attempts) - len(counted))
         table.narrow.append([e.label, str(len(counted)), *cells, failed])
         table.rows.append([e.label, str(len(counted)), *detailed, failed])
+    # A type of error that is ours alone has no figure there
     for model, counts in paper.ERRORS.items():
         row = [f"paper: {model}", str(paper.ERRORS_N), *map(str, counts)]
         for rows in (table.rows, table.narrow):
             rows.append([*row, *[UNKNOWN] * (len(table.header) - len(row))])
         table.records += [
             record("paper, judged by people", model, error.value, count, paper.ERRORS_N)
-            for error, count in zip(
-                ErrorType, counts, strict=False
-            )  # a type of ours alone has no figure there
+            for error, count in zip(ErrorType, counts, strict=False)
         ]
     table.notes = [
         "An episode may show several types. Failures of the machinery (an endpoint, an executor, an "

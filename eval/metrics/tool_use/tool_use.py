@@ -4,8 +4,8 @@
     tool_use = evaluate.load("eval/metrics/tool_use")
     tool_use.compute(predictions=episodes, references=tasks)
 
-The README beside this file says what a prediction and a reference hold. Scoring is toolalpaca.evaluation.scoring,
-the same that `eval/score.py` uses.
+The README beside this file says what a prediction and a reference hold. Scoring is
+toolalpaca.evaluation.scoring, the same that `eval/score.py` uses.
 """
 
 from __future__ import annotations
