@@ -14,7 +14,8 @@ from rouge_score import rouge_scorer
 
 from toolalpaca.corpus import instructions, quality
 from toolalpaca.corpus.function_lists import parse_functions
-from toolalpaca.corpus.instructions import Instructor, complaint, parse_list, parse_scenarios, plan
+from toolalpaca.corpus.instruction_lists import parse_list
+from toolalpaca.corpus.instructions import Instructor, complaint, parse_scenarios, plan
 from toolalpaca.corpus.toolset import parse_introduction
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.models.boundary import ChatModel, Completion

@@ -27,6 +27,8 @@ def test_markdown_goes(text, expected):
     "text",
     [
         "It is 3 * 4 * 5 = 60.",
+        "The **** bus never came in the ****** rain.",
+        "Those ________ took my bike.",
         "Set pet_id and shelter_id; see https://a.example/x_y_z_.",
         "-5 degrees, -7 at night.",
         "1. Otter\n2. Heron",

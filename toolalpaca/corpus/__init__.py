@@ -7,6 +7,7 @@ api_tables        tables of Markdown lists
 function_lists    the functions that a model designs, read
 toolset           an API becomes a tool with five parts
 instructions      what people ask of a tool
+instruction_lists  the list that a model writes, item by item
 quality           near-duplicates, what must not stand there, diversity
 simulation        the three agents act an instruction out
 filters           labels, and whether an instance is kept

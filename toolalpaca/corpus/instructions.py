@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toolalpaca.corpus import quality
+from toolalpaca.corpus.instruction_lists import labelled, parse_list, remarked
 from toolalpaca.files import atomic_write, dumps, read_jsonl, record
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
@@ -24,8 +25,16 @@ DEFAULT_SCENARIOS = (
     "ordinary=0.80,missing_information=0.05,no_suitable_tool=0.03,data_not_found=0.03,server_error=0.03,"
     "rate_limit=0.02,rejected_parameter=0.02,long_output=0.02"
 )
-ITEM = re.compile(r"(?m)^[ \t>]*(?:[-*•][ \t]+)?[*_`#]*[ \t]*(?:(\d{1,3})[.):][*_`]*|[-*•])[ \t]+")
 WORDS = (3, 200)  # an instruction outside these is no instruction
+WHY = {
+    "odd_length": f"expected {WORDS[0]} to {WORDS[1]} words",
+    "label": "a label stands before the request; expected the request's own words alone",
+    "remark": "it holds a remark on the request; expected the request's own words alone",
+    "placeholder": "it holds a placeholder; expected a value as a person would give it",
+    "names_api": "it names the API",
+    "names_function": "it names a function",
+    "near_duplicate": "it asks for nearly the same as one before it",
+}
 
 
 def parse_scenarios(text: str) -> dict[str, float]:
@@ -51,38 +60,15 @@ def parse_scenarios(text: str) -> dict[str, float]:
     return {name: share / total for name, share in shares.items()}
 
 
-def parse_list(text: str) -> list[str]:
-    """The items of a numbered (or bulleted) list, with the habits of language models cleaned away.
-
-    Raises:
-        ReplyError: `no_list`, when the text has no list.
-    """
-    heads = list(ITEM.finditer(text))
-    numbered = [h for h in heads if h[1]]
-    heads = numbered or heads
-    if not heads:
-        raise ReplyError("no_list", "expected a numbered list of instructions")
-    items = []
-    for index, head in enumerate(heads):
-        end = heads[index + 1].start() if index + 1 < len(heads) else len(text)
-        # What follows a blank line after the last item is the model speaking for itself.
-        body = re.split(r"\n[ \t]*\n", text[head.end() : end].strip())[0]
-        item = " ".join(body.split()).strip("*_` ")
-        item = re.sub(r"^(?:Instruction|Request|Command|Question)\s*:\s*", "", item).strip()
-        if len(item) > 1 and item[0] in '"“' and item[-1] in '"”':
-            item = item[1:-1].strip()
-        if item:
-            items.append(item)
-    if not items:
-        raise ReplyError("no_list", "the list is empty")
-    return items
-
-
 def complaint(text: str, tool: dict[str, Any], kept: list[str]) -> str:
     """Why an instruction is dropped: a named reason, or "" to keep it."""
     count = len(text.split())
     if not WORDS[0] <= count <= WORDS[1]:
         return "odd_length"
+    if labelled(text):
+        return "label"
+    if remarked(text):
+        return "remark"
     if quality.has_placeholder(text):
         return "placeholder"
     if quality.names_api(text, tool["name"]):
@@ -90,6 +76,11 @@ def complaint(text: str, tool: dict[str, Any], kept: list[str]) -> str:
     if any(re.search(r"[a-z][A-Z]|_", f["name"]) and f["name"] in text for f in tool["functions"]):
         return "names_function"
     return "near_duplicate" if quality.near_duplicate(text, kept) else ""
+
+
+def _wrong(dropped: list[dict[str, Any]]) -> str:
+    """Why none of the instructions was kept, said to the model that wrote them."""
+    return "; ".join(f"{row['instruction'][:80]!r}: {WHY[row['filter']]}" for row in dropped[:3])
 
 
 @dataclass
@@ -113,14 +104,15 @@ class Instructor:
         kept: list[str] = []
         last = ReplyError("no_list", "no reply")
         for style, scenario, wanted in self._plan(tool):
-            have, sample = 0, 0
+            have, sample, again = 0, 0, None
             while have < wanted and sample < self.tries:
-                prompt = self._prompt(tool, style, scenario, wanted - have, len(kept) + 1)
+                prompt = again or self._prompt(tool, style, scenario, wanted - have, len(kept) + 1)
+                reply = (await self.model.complete(prompt, sample)).text
                 try:
-                    items = parse_list((await self.model.complete(prompt, sample)).text)
+                    items = parse_list(reply)
                 except ReplyError as error:
                     last, items = error, []
-                before = have
+                before, first, again = have, len(rows), None
                 for text in items[: wanted - have]:
                     reason = complaint(text, tool, kept)
                     number = len(kept) if not reason else f"dropped{len(rows) - len(kept)}"
@@ -132,6 +124,8 @@ class Instructor:
                         have += 1
                 if have == before:
                     self.model.reject(prompt, sample, last.reason if not items else "nothing_kept")
+                    fresh = self._prompt(tool, style, scenario, wanted - have, len(kept) + 1)
+                    again = fresh.again(reply, _wrong(rows[first:]) if items else last.detail)
                 sample += 1
         if not kept:
             dropped = collections.Counter(r["filter"] for r in rows).most_common(1)

@@ -143,7 +143,7 @@ class Simulator:
             instruction=instruction.instruction,
             steps=result.steps,
             final_thought=result.final_thought,
-            final_output=plain_text(result.final_output),
+            final_output=self._answer(result.final_output),
             outcome=str(result.outcome),
             scenario=instruction.scenario,
             provenance={
@@ -158,6 +158,10 @@ class Simulator:
         instance.labels = filters.labels_of(instance)
         functions = {function.name for function in tool.functions}
         return {**to_row(instance), "filter": filters.reason_to_drop(instance, functions)}
+
+    def _answer(self, text: str) -> str:
+        """The final answer as it is stored; what the library's authors wrote stays to the letter."""
+        return text if self.assistant.identity["model"] == "offline" else plain_text(text)
 
     def _author(self, tool: Tool) -> dict[str, str]:
         """What of the embedded teacher wrote the instance: its library, with the file, or its grammar."""

@@ -8,7 +8,7 @@ RULE = re.compile(r"[ \t]*(?:```\w*|~~~\w*|(?:[-*_][ \t]?){3,})[ \t]*")
 # What stands before a line's own words: quotes, headings, bullets.
 BEFORE = re.compile(r"(?P<indent>[ \t]*)(?:>[ \t]?|#{1,6}[ \t]+|[-*+\u2022][ \t]+)+")
 LINK = re.compile(r"!?\[([^\[\]\n]{1,300})\]\((https?://[^()\s]{1,500})\)")
-BOLD = re.compile(r"(\*\*|__)(?=\S)([^\n]{1,300}?)(?<=\S)\1")
+BOLD = re.compile(r"(?<![*_])(\*{2,3}|_{2,3})(?=[^\s*_])([^\n]{1,300}?)(?<=[^\s*_])\1(?![*_])")
 SLANTED = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]{1,500})(?<=[^\s*])\*(?![\w*])")
 UNDERLINED = re.compile(r"(?<![\w/])_(?=[^\s_])([^_\n]{1,500})(?<=[^\s_])_(?![\w/])")
 CODE = re.compile(r"(?<!`)`([^`\n]{1,500})`(?!`)")
