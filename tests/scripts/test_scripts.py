@@ -60,8 +60,10 @@ def test_a_script_starts_without_a_word_of_what_its_libraries_miss(script):
 def test_advice_to_install_kernels_is_silent_and_other_warnings_are_told():
     # Whether bitsandbytes gives it depends on the processor
     said = (
-        "import logging; from toolalpaca import cli; log = logging.getLogger('bitsandbytes.backends.cpu.ops');"
-        "log.warning('Failed to load it from kernels-community: %s', 'no module'); log.warning('something else')"
+        "import logging; from toolalpaca import cli\n"
+        "log = logging.getLogger('bitsandbytes.backends.cpu.ops')\n"
+        "log.warning('Failed to load it from kernels-community: %s', 'no module')\n"
+        "log.warning('something else')"
     )
     done = subprocess.run(
         [sys.executable, "-c", said], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True
