@@ -4,7 +4,8 @@
 
 Reads RUN/toolset.jsonl. Writes RUN/instructions.jsonl, and RUN/dropped_instructions.jsonl, where each
 row says why under `filter`: near_duplicate (ROUGE-L above 0.7 within a tool), duplicate (the same text
-for another tool), names_api, names_function, placeholder, odd_length.
+for another tool), names_api, names_function, placeholder, odd_length. A function of which nothing
+says what it does is not written about, and is named with the reason.
 
 `--scenarios` steers a share of the instructions toward what goes wrong in the real world; the share is
 what is asked of the model, and every later file keeps the scenario as a label.
@@ -45,6 +46,11 @@ def main() -> int:
 
     folder = Path(args.out)
     tools = instructions.first_tools(folder / "toolset.jsonl", args.limit)
+    untold = instructions.untold_functions(tools)
+    for line in untold:
+        print(f"not written about: {line}")
+    if untold:
+        print(f"functions: {len(untold)} of {sum(len(t['functions']) for t in tools)} are not written about")
     with Run.open(folder, stage="instructions", config=vars(args)) as run:
         write = instructions.Instructor(
             run.model(args.model, "teacher", args.seed),

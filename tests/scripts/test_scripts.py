@@ -60,9 +60,9 @@ def test_a_script_starts_without_a_word_of_what_its_libraries_miss(script):
 def test_advice_to_install_kernels_is_silent_and_other_warnings_are_told():
     # Whether bitsandbytes gives it depends on the processor
     said = (
-        "import logging; from toolalpaca import cli; "
-        "log = logging.getLogger('bitsandbytes.backends.cpu.ops'); "
-        "log.warning('Failed to load it from kernels-community: %s', 'no module'); "
+        "import logging; from toolalpaca import cli\n"
+        "log = logging.getLogger('bitsandbytes.backends.cpu.ops')\n"
+        "log.warning('Failed to load it from kernels-community: %s', 'no module')\n"
         "log.warning('something else')"
     )
     done = subprocess.run(

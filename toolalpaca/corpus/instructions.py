@@ -18,7 +18,18 @@ from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import INSTRUCTION_TRIES
 from toolalpaca.offline.library.teaching import authored, requests
 from toolalpaca.offline.library.tools import load_library
-from toolalpaca.schema import Instruction, ReplyError, RowFailure, Scenario, Tool, ToolAlpacaError, to_row
+from toolalpaca.openapi.telling import untold
+from toolalpaca.schema import (
+    Function,
+    Instruction,
+    ReplyError,
+    RowFailure,
+    Scenario,
+    Tool,
+    ToolAlpacaError,
+    from_row,
+    to_row,
+)
 
 LENGTHS = ("short", "story")
 DEFAULT_SCENARIOS = (
@@ -98,15 +109,20 @@ class Instructor:
         """Rows of one tool: kept instructions, and dropped ones with a reason under `filter`.
 
         Raises:
-            RowFailure: no reply held a list, or nothing in the lists could be kept.
+            RowFailure: no reply held a list, or nothing in the lists could be kept; `untold`, when
+                nothing says what any of the tool's functions does.
         """
+        about = told(tool)
+        if not about and tool["functions"]:
+            raise RowFailure("untold", "nothing says what any of its functions does")
+        shown = {**tool, "documentation": about}
         rows: list[dict[str, Any]] = []
         kept: list[str] = []
         last = ReplyError("no_list", "no reply")
         for style, scenario, wanted in self._plan(tool):
             have, sample, again = 0, 0, None
             while have < wanted and sample < self.tries:
-                prompt = again or self._prompt(tool, style, scenario, wanted - have, len(kept) + 1)
+                prompt = again or self._prompt(shown, style, scenario, wanted - have, len(kept) + 1)
                 reply = (await self.model.complete(prompt, sample)).text
                 try:
                     items = parse_list(reply)
@@ -124,7 +140,7 @@ class Instructor:
                         have += 1
                 if have == before:
                     self.model.reject(prompt, sample, last.reason if not items else "nothing_kept")
-                    fresh = self._prompt(tool, style, scenario, wanted - have, len(kept) + 1)
+                    fresh = self._prompt(shown, style, scenario, wanted - have, len(kept) + 1)
                     again = fresh.again(reply, _wrong(rows[first:]) if items else last.detail)
                 sample += 1
         if not kept:
@@ -151,6 +167,23 @@ class Instructor:
             "first": first,
         }
         return Prompt("instructions", variables, prompts=self.prompts)
+
+
+def told(tool: dict[str, Any]) -> str:
+    """The documentation that instructions are written from: of the functions that it says something of."""
+    functions = [from_row(Function, row) for row in tool["functions"]]
+    kept = [function for function in functions if not untold(function)]
+    whole = len(kept) == len(functions)
+    return tool["documentation"] if whole else "\n".join(function.documentation for function in kept)
+
+
+def untold_functions(tools: list[dict[str, Any]]) -> list[str]:
+    """A line for each function that no instruction is written about, with the reason."""
+    found = []
+    for tool in tools:
+        reasons = [(row["name"], untold(from_row(Function, row))) for row in tool["functions"]]
+        found += [f"{tool['name']}: {name}: {reason}" for name, reason in reasons if reason]
+    return found
 
 
 def plan(tool_id: str, shares: dict[str, float], per_tool: int, seed: int) -> list[tuple[str, str, int]]:

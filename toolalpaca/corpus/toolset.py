@@ -17,6 +17,7 @@ from toolalpaca.models.boundary import ChatModel, Completion, Fault, ask
 from toolalpaca.models.plain import plain_text, without_comment
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import TOOL_TRIES
+from toolalpaca.openapi.telling import untold
 from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of, validate
 from toolalpaca.schema import ReplyError, RowFailure, Tool, to_row
 
@@ -69,11 +70,19 @@ class Toolsmith:
         """The tool of an API that comes with its specification: only the introduction is written.
 
         Raises:
-            RowFailure: `invalid_openapi`, when the specification cannot be loaded or has no operation.
+            RowFailure: `invalid_openapi`, when the specification cannot be loaded or has no operation;
+                `untold`, when nothing says what any of its functions does.
         """
         try:
-            if not functions_of(api.openapi):
+            functions = functions_of(api.openapi)
+            if not functions:
                 raise ReplyError("invalid_openapi", "the specification has no operation")
+            reasons = [untold(function) for function in functions]
+            if all(reasons):
+                raise ReplyError(
+                    "untold",
+                    f"none of its functions can be written about; of {functions[0].name}: {reasons[0]}",
+                )
             info = json.loads(api.openapi).get("info")
             described = info.get("description") if isinstance(info, dict) else ""
             described = one_paragraph(described if isinstance(described, str) else "")

@@ -13,6 +13,7 @@ vocabulary     things by category, with their fields
 lexicon        words that values are made of
 verbs          verbs of functions and of requests
 inflection     forms of English words
+nouns          what people say for names that nobody says
 asking         instructions, drawn from a plan of calls
 phrasing       how requests are put
 planner        from an instruction back to its calls

@@ -189,7 +189,7 @@ class _Draft:
                     call.values[leaf.path] = From(len(self.calls) - 1)
                     looked_up = True
                     continue
-            given = leaf.required or leaf.path == wanted or rng.random() < optional
+            given = leaf.required or leaf.path == wanted or (rng.random() < optional and leaf.sayable)
             if leaf.path == hidden or not given:
                 continue
             value = self.people.value(rng, doc, leaf)
@@ -226,7 +226,8 @@ def agrees(docs: tuple[Doc, ...], asked: Asked) -> bool:
 
 def strict(leaf: Leaf) -> bool:
     """Whether a service may want the value in another form than people write it."""
-    return leaf.type == "string" and not leaf.choices and not leaf.identity and leaf.kind in STRICT
+    plain = leaf.type == "string" and not leaf.choices and not leaf.identity
+    return plain and leaf.sayable and leaf.kind in STRICT
 
 
 def _plain(rng: random.Random, leaf: Leaf, seed: int) -> Any:

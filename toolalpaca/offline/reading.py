@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from toolalpaca.offline.fields import PREPOSITIONS, natural, string_kind
 from toolalpaca.offline.inflection import singular, words
+from toolalpaca.offline.nouns import spoken_name
 from toolalpaca.offline.verbs import operation
 
 TRANSFERS = {
@@ -17,6 +18,10 @@ TRANSFERS = {
 # An operationId may be any text without blanks, such as GitHub's `repos/list-for-org`.
 HEAD = re.compile(r"^([^\s:(){}\"]{1,200}):[ \t]?(.*)\n+Parameters:[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
 SIGNATURE = re.compile(r"^([^\s:(){}\"]{1,200})\((.*?)\)(?: - (.*))?$", re.MULTILINE)
+# What stands before a parameter's description: `string. Format: date. One of: [a, b]. Default: a.`
+DECLARED = re.compile(
+    r"[\w\[\]{} ]+\.?(?: Format: [\w-]+\.?)?(?: One of: \[.*?\]\.?)?(?: Default: \S+(?=\.(?: |$))\.?)?"
+)
 STRUCTURE = re.compile(r"^\s*- Structure:\s*(.*)$", re.MULTILINE)
 
 
@@ -35,6 +40,7 @@ class Leaf:
     choices: tuple[str, ...] = ()
     kind: str = "word"
     items: str = "string"
+    sayable: bool = True  # whether people say its words at all
 
     @property
     def identity(self) -> str:
@@ -203,10 +209,11 @@ def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
         base = "string"
     choices = re.search(r"One of: \[(.*?)\]", rest)
     form = re.search(r"Format: ([\w-]+)", rest)
-    spoken = words(" ".join(path))
-    if not re.search(r"[a-z0-9]", spoken):  # a name that cannot be spoken is said by its description
-        said = re.findall(r"[a-z0-9]+", rest.rstrip(". ").rpartition(". ")[2].lower())
-        spoken = " ".join(said[:3]) or "value"
+    described = DECLARED.sub("", rest, count=1).strip()
+    if spoken := spoken_name(path, described):
+        sayable = True
+    else:
+        spoken, sayable = " ".join(re.findall(r"[a-z0-9]+", words(" ".join(path)))) or "value", False
     values = tuple(c.strip() for c in choices[1].split(",") if c.strip()) if choices else ()
     if base == "string":
         guess = string_kind(path[-1], form[1] if form else "")
@@ -214,7 +221,7 @@ def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
         kind_ = "date" if "YYYY-MM-DD" in rest and guess not in ("date", "datetime") else guess
     else:
         kind_ = natural(path[-1])[0] if base != "array" else string_kind(path[-1])
-    return [Leaf(path, spoken, required, base, values, kind_, items)]
+    return [Leaf(path, spoken, required, base, values, kind_, items, sayable)]
 
 
 def _inside(text: str) -> list[str]:

@@ -22,7 +22,7 @@ from toolalpaca.schema import ReplyError, ToolAlpacaError
 
 VARIANT = 1000  # from this sample on an introduction is asked for another variant of the API
 STEPS = ("assistant", "student", "student_vicuna")  # prompts whose history is a conversation
-VERSION = 5  # raised when the same prompt is answered otherwise than before
+VERSION = 6  # raised when the same prompt is answered otherwise than before
 
 
 class OfflineModel(ChatModel):

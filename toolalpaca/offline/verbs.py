@@ -13,6 +13,8 @@ import random
 import re
 
 from toolalpaca.offline.inflection import singular, words
+from toolalpaca.offline.nouns import noun_of, unmarked
+from toolalpaca.openapi.telling import HTTP, mechanical
 from toolalpaca.openapi.verbs import CHANGES
 
 NAMES = {
@@ -88,6 +90,15 @@ MORE = {
     "subscribe": "join signUp",
 }
 
+# What a method means where no description says it: (family, verb)
+METHODS = {
+    **dict.fromkeys(HTTP, ("get", "get")),
+    "post": ("", "submit"),
+    "put": ("update", "update"),
+    "patch": ("update", "update"),
+    "delete": ("delete", "delete"),
+}
+
 
 # Verbs that end a name as its noun: a weatherForecast forecasts nothing.
 NOUNS = """all digest display dump email estimate exchange filter follow forecast grade index issue mail match
@@ -130,8 +141,14 @@ def operation(name: str, description: str = "") -> tuple[str, str, str]:
     """A function as (family, verb, object), by its name and, where that begins with a noun, its description.
 
     Other people's specifications put the noun first (`boards/list`, `boards.list`, `weather_metar_get`) or
-    name it alone; what is then told of no verb is a thing to get.
+    name it alone; what is then told of no verb is a thing to get. Where a name is made of method and path,
+    the description tells both, and a mere method without one is nothing to ask for.
     """
+    if mechanical(name):
+        if said := _addressed(name, description):
+            return said
+        if name.lower().strip("_") in HTTP:
+            return "", "", ""
     parts = [part for part in re.split(r"[/.]+", name) if part] or [name]
     namespace, own = (parts[-2] if len(parts) > 1 else ""), parts[-1]
     family, verb, object_ = split_name(own)
@@ -169,6 +186,20 @@ def _described(name: str, description: str) -> tuple[str, str, str] | None:
         return None
     found = split_name(said["verb"].lower())
     return (found[0], found[1], said["object"].lower()) if found[0] else None
+
+
+def _addressed(name: str, description: str) -> tuple[str, str, str] | None:
+    """(family, verb, object) of a function whose name is an address, as its description says them."""
+    description = unmarked(description)
+    family, verb = _verb_of(description)
+    rest = description.partition(" ")[2] if family else description
+    object_ = noun_of(rest.removeprefix("up "), 5)
+    if not object_:
+        return None
+    if not family:
+        method = next((word for word in reversed(words(name).split()) if word in HTTP), "get")
+        family, verb = METHODS[method]
+    return family, verb, object_
 
 
 def _object(noun: str, rest: str, family: str, description: str) -> str:

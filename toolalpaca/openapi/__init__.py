@@ -19,4 +19,5 @@ encoding       values as texts of a request
 inbound        an HTTP request as a server reads it
 decoding       texts of a request as values
 verbs          verbs that change something
+telling        whether a specification says what its operations do
 """

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from toolalpaca.openapi.documents import one_line, parse_document
 from toolalpaca.openapi.jsonschemas import clean, discriminated, rewrite, without_required
 from toolalpaca.openapi.mending import METHODS, descend, mend, target
+from toolalpaca.openapi.telling import mechanical, tagged
 
 INLINE_NODES = 5_000  # a schema larger than this keeps its references as $defs
 MAX_INLINED = 30  # so does one in which more references than this lead into each other
@@ -180,13 +181,15 @@ class Spec:
         body = self.resolve(node.get("requestBody")) if "requestBody" in node else {}
         media = self._media(body.get("content"))
         security = node.get("security", self.document.get("security"))
+        said = [node.get("description"), node.get("summary"), item.get("description"), item.get("summary")]
+        told = next((one_line(text) for text in said if isinstance(text, str) and text.strip()), "")
+        if not told and mechanical(node["operationId"], method, path):
+            told = tagged(node, method)
         return Operation(
             name=node["operationId"],
             method=method,
             path=path,
-            description=one_line(
-                node.get("description") or node.get("summary") or item.get("description") or ""
-            ),
+            description=told,
             server=self._server(node, item),
             parameters=tuple(self._parameters(where, path, item, node)),
             body=_preferred(media),
