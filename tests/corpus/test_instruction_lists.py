@@ -1,4 +1,4 @@
-"""Lists of instructions as models write them: a person's own words are kept whole, all else goes or is told."""
+"""Lists of instructions as models write them: a person's own words stay whole, all else goes or is told."""
 
 import asyncio
 
