@@ -14,7 +14,7 @@ TOOL = {
     "name": "PetPlace",
     "documentation": "d",
     "openapi": "{}",
-    "functions": [{"name": "findGroomer"}],
+    "functions": [{"name": "findGroomer", "description": "Finds one.", "method": "get", "path": "/groomers"}],
 }
 CLEAN = "Please clean my dog before Friday's show."
 WHICH = "Which groomer in Bergen takes cats?"

@@ -27,7 +27,7 @@ TOOL = {
     "name": "WeatherStack",
     "documentation": "d",
     "openapi": "{}",
-    "functions": [{"name": "getRain"}],
+    "functions": [{"name": "getRain", "description": "Rain by hour.", "method": "get", "path": "/rain"}],
 }
 
 
