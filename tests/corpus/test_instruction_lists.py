@@ -1,4 +1,4 @@
-"""Lists of instructions as models write them: a person's own words stay whole, all else goes or is told."""
+"""Lists of instructions as models write them: a person's own words are kept whole, the rest goes."""
 
 import asyncio
 
@@ -72,6 +72,7 @@ def test_numbered_labels_alone_make_a_list(head):
         "My cat (black, missing since Monday) may be in a shelter; is she?",
         "I need a groomer - a patient one - for three rabbits.",
         "Story hour is at 5; is there a seat for Mia?",
+        "Why did he get in? Write it into his file please. Note: insurer.",
         "Order 12 bags of food and send them to me.",
     ],
 )
@@ -110,7 +111,7 @@ def test_a_remark_in_brackets_alone_is_not_lost_without_a_word():
         (f"[Two calls] {CLEAN}", "label"),
         (f"{CLEAN} Note: the city is missing.", "remark"),
         ("Book a groomer (city not specified) for Friday.", "remark"),
-        ("Note: use findShelter for this one, please.", "remark"),
+        ("Note: this request needs another function, please.", "remark"),
     ],
 )
 def test_what_may_be_a_label_or_a_remark_is_dropped_with_its_reason(item, reason):

@@ -55,7 +55,8 @@ TAIL = re.compile(
 )
 REMARK = re.compile(
     rf"[(\[][^()\[\]]{{0,80}}\b{MISSING}\b(?! since)[^()\[\]]{{0,80}}[)\]]"
-    r"|(?:\A|[.!?]\s)\W{0,3}(?:note|hint|missing)\s?:",
+    r"|(?:\A|[.!?]\s)\W{0,3}(?:missing\s?:|(?:note|hint)\s?:[^.!?\n]{0,120}"
+    rf"\b(?:{MISSING}|requests?|assistant|users?|functions?|parameters?|API)\b)",
     re.IGNORECASE,
 )
 LABELLED = re.compile(rf"\s*(?:[\[(][a-z][^\])]{{0,40}}[\])]|{KINDS}(?: \d+)?\s*:)", re.IGNORECASE)

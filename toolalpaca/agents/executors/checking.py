@@ -155,16 +155,25 @@ def _other_id(call: ToolCall, operation: Operation, body: Any) -> str:
 
 
 def _echoes(operation: Operation, name: str, body: Json) -> list[str]:
-    """The properties that hold an id that was sent: where the path ends with it, or a new thing keeps it.
+    """The properties that hold an id that was sent: where the path names its thing, or a new thing keeps it.
 
-    A thing below another one (`/users/{userId}/manager`) has its own id, under the same name perhaps.
+    What is below a thing (`/users/{userId}/manager`) has its own id, under the same name perhaps.
     """
     *_, above, last = ["", "", *operation.path.rstrip("/").split("/")]
     if last == f"{{{name}}}" and operation.method != "post":
-        stem = _plain(name).removesuffix("id")[:-1]  # `cit` of cityId, which /cities holds as well
-        return [name, "id"] if name not in body and stem and stem in _plain(above) else [name]
+        return [name, "id"] if name not in body and _is_of(above, name) else [name]
+    if operation.method == "get":
+        return [name] if _is_of(last, name) else []
+    # A bare `id` in the answer is the new thing's own.
     sent_along = operation.method == "post" and name != "id" and f"{{{name}}}" not in operation.path
-    return [name] if sent_along else []  # a bare `id` is the new thing's own
+    return [name] if sent_along else []
+
+
+def _is_of(segment: str, name: str) -> bool:
+    """Whether a part of a path is that of the thing which an id is of: `pets` or `getPetDetails` of petId."""
+    thing = _plain(name).removesuffix("id")
+    word = re.sub(r"\A(?:get|show|fetch|view|find|lookup)|(?:details?|info|byid)\Z", "", _plain(segment))
+    return bool(thing) and word in {thing, f"{thing}s", f"{thing}es", f"{thing[:-1]}ies"}
 
 
 def _over_limit(call: ToolCall, body: Any) -> str:
