@@ -4,6 +4,7 @@ A list of APIs comes in; tools, instructions and labelled, filtered instances go
 
 apis              API lists in all their forms
 api_tables        tables of Markdown lists
+api_bullets       bullets of Markdown lists
 toolset           an API becomes a tool with five parts
 instructions      what people ask of a tool
 quality           near-duplicates, what must not stand there, diversity
