@@ -56,6 +56,8 @@ def written(folder: Path, paths: dict) -> list[str]:
         ("getV2TailLengths", "Get tail lengths.", "get tail lengths"),
         ("read_kites_kites__kite_id__get", "Read Kite", "read kite"),
         ("put_tails_v1", "**Replaces** the [tail](https://example.com) of it", "replace tail"),
+        ("get_clubs_clubIdOrSlug_kites", "Get a list of the kites", "get kites"),
+        ("kites.clubs.beaches.batchCheckTails", "Checks many tails at once.", "check many tails"),
         ("listKites", "Lists the kites", "list kites"),
     ],
 )

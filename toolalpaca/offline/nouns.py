@@ -11,7 +11,7 @@ MARKUP = re.compile(r"<[^>]{1,200}>|!?\[(?P<text>[^\]]{1,200})\]\([^)]{1,400}\)|
 START = re.compile(
     r"(?:(?:optional|optionally|required|the|an?|all|any|some|one|this|your|its?|whether|if|when|set|to|true|"
     r"false|yes|no|or|not|that|boolean|flag|string|indicat\w+|specif\w+|determin\w+|includes?|shows?|filters?|"
-    r"limits?|enables?|returns?|lists?|gets?|provides?|use|used|can|be|should|for)[\s,:]+)+",
+    r"limits?|enables?|returns?|lists?|of|gets?|provides?|use|used|can|be|should|for)[\s,:]+)+",
     re.IGNORECASE,
 )
 END = re.compile(
