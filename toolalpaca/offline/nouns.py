@@ -15,7 +15,7 @@ START = re.compile(
     re.IGNORECASE,
 )
 END = re.compile(
-    r"[^\w\s'&-]|\s-|\b(?:by|for|in|from|with|that|which|who|whose|where|when|if|to|as|at|on|into|via|using|"
+    r"[^\w\s'&-]|\s-|\b(?:by|for|in|from|with|that|which|who|whose|where|when|if|to|as|at|on|into|via|within|through|about|between|contained|using|"
     r"based|given|passed|used|is|are|was|were|has|have|can|will|should|must|may|and|or|whether|associated|"
     r"matching|belonging|including|you|it|we)\b",
     re.IGNORECASE,
