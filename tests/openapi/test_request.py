@@ -15,6 +15,7 @@ from toolalpaca.openapi.encoding import InvalidCall
 from toolalpaca.openapi.inbound import Refusal, match_request
 from toolalpaca.openapi.request import build_request
 from toolalpaca.openapi.spec import load_spec
+from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import Tool
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "toolalpaca"
@@ -750,3 +751,16 @@ def test_gold_calls_of_the_published_tasks_can_be_sent():
                         assert request.url.startswith("http")
                         sent += 1
     assert sent > 240
+
+
+def test_what_an_optional_body_wants_is_documented_as_required():
+    schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}, "b": {}}}
+    content = {"content": {"application/json": {"schema": schema}}}
+    item = {"operationId": "f", "requestBody": content, "responses": {"200": {"description": "ok"}}}
+    document = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}}
+    for method, told in (("post", True), ("delete", False)):
+        text = json.dumps({**document, "paths": {"/x": {method: item}}})
+        (function,) = functions_of(text)
+        assert ('"a": "Required. string."' in function.documentation) is told
+        assert function.signature == ("f(a, b?: any)" if told else "f(a?, b?: any)")
+        assert not any(parameter.required for parameter in function.parameters)
