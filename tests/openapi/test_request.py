@@ -764,3 +764,15 @@ def test_what_an_optional_body_wants_is_documented_as_required():
         assert ('"a": "Required. string."' in function.documentation) is told
         assert function.signature == ("f(a, b?: any)" if told else "f(a?, b?: any)")
         assert not any(parameter.required for parameter in function.parameters)
+
+
+def test_choices_of_a_list_are_those_of_its_entries():
+    query = {"name": "flags", "in": "query", "schema": {"type": "array", "enum": ["red", "blue"]}}
+    item = {"operationId": "f", "parameters": [query], "responses": {"200": {"description": "ok"}}}
+    document = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {"/x": {"get": item}}}
+    spec = load_spec(json.dumps(document))
+    assert build_request(spec, "f", {"flags": ["red", "blue"]}).url.endswith("flags=red&flags=blue")
+    with pytest.raises(InvalidCall, match="one of"):
+        build_request(spec, "f", {"flags": ["green"]})
+    schema = spec.schema({"type": "array", "enum": [["red"], ["blue"]]})
+    assert schema["enum"] == [["red"], ["blue"]]
