@@ -776,3 +776,24 @@ def test_choices_of_a_list_are_those_of_its_entries():
         build_request(spec, "f", {"flags": ["green"]})
     schema = spec.schema({"type": "array", "enum": [["red"], ["blue"]]})
     assert schema["enum"] == [["red"], ["blue"]]
+
+
+def test_a_property_that_a_parameter_of_its_name_excludes_is_left_out():
+    flags = {"type": "array", "items": {"type": "string"}}
+    parameters = [{"name": n, "in": "query", "required": True, "schema": flags} for n in ("flags", "sails")]
+    parameters.append({"name": "size", "in": "query", "schema": {"type": "integer"}})
+    body = {
+        "flags": {"type": "string"},
+        "sails": flags,
+        "size": {"type": "number"},
+        "hull": {"type": "string"},
+    }
+    content = {"content": {"application/json": {"schema": {"type": "object", "properties": body}}}}
+    item = {"operationId": "f", "parameters": parameters, "requestBody": content}
+    item["responses"] = {"200": {"description": "ok"}}
+    document = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {"/x": {"post": item}}}
+    spec = load_spec(json.dumps(document))
+    request = build_request(spec, "f", {"flags": ["a"], "sails": ["b"], "size": 2, "hull": "oak"})
+    assert json.loads(request.body) == {"sails": ["b"], "size": 2, "hull": "oak"}
+    assert "flags=a" in request.url and "size=2" in request.url
+    assert any("'flags' of the body is another type" in warning for warning in spec.warnings)
