@@ -162,3 +162,14 @@ def test_the_given_files_give_what_they_must():
             assert instructions_of(folder), folder
     assert len(found["01"]) == 2 and len({name for *_, name in found["01"]}) == 2
     assert ("post", "/vessels", "addVessel") in found["02"] and len(found["02"]) == 3
+
+
+def test_objects_of_lists_of_objects_are_made_no_larger_than_anyone_reads():
+    leaf = {"type": "object", "properties": {f"t{n}": {"type": "string"} for n in range(12)}}
+    for _ in range(5):
+        lists = {f"o{n}": {"type": "array", "items": leaf} for n in range(12)}
+        leaf = {"type": "object", "properties": lists, "required": ["o1"]}
+    began = time.process_time()
+    made = make(leaf, rng_of(0, "a"), 0)
+    assert time.process_time() - began < 4 and made["o1"]
+    assert len(json.dumps(made)) < 500_000

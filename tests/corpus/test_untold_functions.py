@@ -13,6 +13,8 @@ import pytest
 from toolalpaca.corpus.apis import read_apis
 from toolalpaca.corpus.instructions import Instructor, untold_functions
 from toolalpaca.corpus.toolset import Toolsmith
+from toolalpaca.offline.asking import People
+from toolalpaca.offline.fields import rng_of
 from toolalpaca.offline.nouns import noun_of
 from toolalpaca.offline.reading import read
 from toolalpaca.offline.teacher import OfflineModel
@@ -56,6 +58,8 @@ def written(folder: Path, paths: dict) -> list[str]:
         ("getV2TailLengths", "Get tail lengths.", "get tail lengths"),
         ("read_kites_kites__kite_id__get", "Read Kite", "read kite"),
         ("put_tails_v1", "**Replaces** the [tail](https://example.com) of it", "replace tail"),
+        ("get_clubs_clubIdOrSlug_kites", "Get a list of the kites", "get kites"),
+        ("kites.clubs.beaches.batchCheckTails", "Checks many tails at once.", "check many tails"),
         ("listKites", "Lists the kites", "list kites"),
     ],
 )
@@ -135,3 +139,14 @@ def test_what_people_say_for_a_parameter():
     text = 'f: Find kites.\nParameters: {"q": "string.", "p1": "Required. integer. Default: 1. Page number."}'
     query, page = read(text)[0].leaves
     assert (query.words, page.words, page.sayable) == ("query", "page number", True)
+
+
+def test_a_function_that_wants_a_list_of_objects_is_asked_for_only_where_there_is_no_other():
+    listed = "add: Add knots.\nParameters: " + json.dumps(
+        {"knots": "Required. Array[Object{size: integer}]."}
+    )
+    plain = 'find: Find kites.\nParameters: {"colour": "Required. string."}'
+    people = People(read(f"{listed}\n{plain}"), 0)
+    drawn = [people.instructions(rng_of(n), "short", 3, "ordinary") for n in range(5)]
+    assert {call.doc.name for asked in drawn for one in asked for call in one.calls} == {"find"}
+    assert [doc.name for doc in People(read(listed), 0).askable] == ["add"]

@@ -19,13 +19,13 @@ from fault_server import reply, serve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolalpaca.models.bodies import decode
 from toolalpaca.models.boundary import (
     ChatModel,
     ModelConfig,
     ModelFailure,
     ask,
     completion_key,
-    decode,
     load_models_file,
 )
 from toolalpaca.models.pacing import (

@@ -15,6 +15,7 @@ from toolalpaca.openapi.encoding import InvalidCall
 from toolalpaca.openapi.inbound import Refusal, match_request
 from toolalpaca.openapi.request import build_request
 from toolalpaca.openapi.spec import load_spec
+from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import Tool
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "toolalpaca"
@@ -750,3 +751,49 @@ def test_gold_calls_of_the_published_tasks_can_be_sent():
                         assert request.url.startswith("http")
                         sent += 1
     assert sent > 240
+
+
+def test_what_an_optional_body_wants_is_documented_as_required():
+    schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}, "b": {}}}
+    content = {"content": {"application/json": {"schema": schema}}}
+    item = {"operationId": "f", "requestBody": content, "responses": {"200": {"description": "ok"}}}
+    document = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}}
+    for method, told in (("post", True), ("delete", False)):
+        text = json.dumps({**document, "paths": {"/x": {method: item}}})
+        (function,) = functions_of(text)
+        assert ('"a": "Required. string."' in function.documentation) is told
+        assert function.signature == ("f(a, b?: any)" if told else "f(a?, b?: any)")
+        assert not any(parameter.required for parameter in function.parameters)
+
+
+def test_choices_of_a_list_are_those_of_its_entries():
+    query = {"name": "flags", "in": "query", "schema": {"type": "array", "enum": ["red", "blue"]}}
+    item = {"operationId": "f", "parameters": [query], "responses": {"200": {"description": "ok"}}}
+    document = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {"/x": {"get": item}}}
+    spec = load_spec(json.dumps(document))
+    assert build_request(spec, "f", {"flags": ["red", "blue"]}).url.endswith("flags=red&flags=blue")
+    with pytest.raises(InvalidCall, match="one of"):
+        build_request(spec, "f", {"flags": ["green"]})
+    schema = spec.schema({"type": "array", "enum": [["red"], ["blue"]]})
+    assert schema["enum"] == [["red"], ["blue"]]
+
+
+def test_a_property_that_a_parameter_of_its_name_excludes_is_left_out():
+    flags = {"type": "array", "items": {"type": "string"}}
+    parameters = [{"name": n, "in": "query", "required": True, "schema": flags} for n in ("flags", "sails")]
+    parameters.append({"name": "size", "in": "query", "schema": {"type": "integer"}})
+    body = {
+        "flags": {"type": "string"},
+        "sails": flags,
+        "size": {"type": "number"},
+        "hull": {"type": "string"},
+    }
+    content = {"content": {"application/json": {"schema": {"type": "object", "properties": body}}}}
+    item = {"operationId": "f", "parameters": parameters, "requestBody": content}
+    item["responses"] = {"200": {"description": "ok"}}
+    document = {"openapi": "3.0.3", "info": {"title": "t", "version": "1"}, "paths": {"/x": {"post": item}}}
+    spec = load_spec(json.dumps(document))
+    request = build_request(spec, "f", {"flags": ["a"], "sails": ["b"], "size": 2, "hull": "oak"})
+    assert json.loads(request.body) == {"sails": ["b"], "size": 2, "hull": "oak"}
+    assert "flags=a" in request.url and "size=2" in request.url
+    assert any("'flags' of the body is another type" in warning for warning in spec.warnings)

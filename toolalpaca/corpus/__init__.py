@@ -5,6 +5,7 @@ A list of APIs comes in; tools, instructions and labelled, filtered instances go
 apis              API lists in all their forms
 api_tables        tables of Markdown lists
 function_lists    the functions that a model designs, read
+api_bullets       bullets of Markdown lists
 toolset           an API becomes a tool with five parts
 instructions      what people ask of a tool
 instruction_lists  the list that a model writes, item by item

@@ -13,6 +13,22 @@ COLUMNS = {
     "link": ("link", "url", "documentation", "docs"),
     "category": ("category",),
 }
+# Titles of lists that are no public-apis README; a table of these needs a name and a description alone
+OTHER_COLUMNS = {
+    "name": (*COLUMNS["name"], "title", "tool", "provider", "project", "product", "apis"),
+    "description": (
+        *COLUMNS["description"],
+        "what it does",
+        "purpose",
+        "summary",
+        "info",
+        "notes",
+        "function",
+    ),
+    "auth": (*COLUMNS["auth"], "key", "api key", "apikey", "needs key", "key needed", "access", "login"),
+    "link": (*COLUMNS["link"], "website", "homepage", "site", "address", "endpoint", "base url"),
+    "category": (*COLUMNS["category"], "topic", "group", "kind", "type"),
+}
 _INDEX = re.compile(r"(?i)\W*(index|contents|table of contents|toc)\W*")  # an emoji before it
 _DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-*:?\s*)*")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
@@ -24,20 +40,18 @@ _REFERENCE = re.compile(r"\[([^\[\]]+)\]\[([^\[\]]*)\]")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
-def read_tables(text: str) -> Iterator[dict[str, str]]:
+def read_tables(text: str, loosely: bool = False) -> Iterator[dict[str, str]]:
     """The rows of every API table: name, description, auth, link and category, all plain text.
 
     A table counts when its header names an API, a description and authentication, and when it stands
     after the list's index (where one stands before tables). Its category is the heading above it, or its own
-    `Category` column.
+    `Category` column. `loosely`: other titles of columns are taken, and none for authentication is needed.
     """
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    lines = [_QUOTE.sub("", line) for line in text.splitlines()]
-    references = {
-        m[1].strip().lower(): m[2]
-        for line in lines
-        if (m := re.match(r" {0,3}\[([^\]]+)\]:\s*<?(\S+?)>?(?:\s|$)", line))
-    }
+    lines, references = lines_of(text)
+
+    def _header(cells: list[str]) -> dict[str, int] | None:
+        return _columns(cells, loosely)
+
     last = max((i for i, line in enumerate(lines) if "|" in line and _header(split_row(line))), default=-1)
     after_index = max((i for i, line in enumerate(lines[:last]) if _is_index(line)), default=-1)
     category, columns, fence, gap = "", None, "", False
@@ -47,7 +61,7 @@ def read_tables(text: str) -> Iterator[dict[str, str]]:
             continue
         if fence:
             continue
-        heading = _heading(lines, number)
+        heading = heading_at(lines, number)
         if heading is not None:
             category, columns = heading, None
             continue
@@ -61,11 +75,25 @@ def read_tables(text: str) -> Iterator[dict[str, str]]:
             continue
         if header := _header(cells):
             columns, gap = (header if number > after_index else None), False
+        elif gap and columns and _DELIMITER.fullmatch("".join(lines[number + 1 : number + 2])):
+            columns = None  # another table begins, which is none of APIs
         elif columns and not _DELIMITER.fullmatch(line):
             gap = False
             row = _row(cells, columns, references)
             row["category"] = row.get("category") or category
             yield row
+
+
+def lines_of(text: str) -> tuple[list[str], dict[str, str]]:
+    """A Markdown text's lines without comments and quotation marks, and its link references."""
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    lines = [_QUOTE.sub("", line) for line in text.splitlines()]
+    references = {
+        m[1].strip().lower(): m[2]
+        for line in lines
+        if (m := re.match(r" {0,3}\[([^\]]+)\]:\s*<?(\S+?)>?(?:\s|$)", line))
+    }
+    return lines, references
 
 
 def split_row(line: str) -> list[str]:
@@ -117,10 +145,11 @@ def _row(cells: list[str], columns: dict[str, int], references: dict[str, str]) 
     cells = _fitted(cells, columns)
     cells += [""] * (width - len(cells))
     row = {key: plain(cells[at]) for key, at in columns.items() if key != "width"}
+    row.setdefault("auth", "")
     name = cells[columns["name"]]
-    link = _target(name, references)
+    link = target_of(name, references)
     if not link and "link" in columns:
-        link = _target(cells[columns["link"]], references) or row.get("link", "")
+        link = target_of(cells[columns["link"]], references) or row.get("link", "")
     row["link"] = html.unescape(link)
     row["name"] = re.sub(r"^\[(.*)\]$", r"\1", row["name"]).strip()
     return row
@@ -134,12 +163,13 @@ def _fitted(cells: list[str], columns: dict[str, int]) -> list[str]:
     at, extra = columns["description"], len(cells) - columns["width"]
     for split in range(extra + 1):
         fitted = [*cells[:at], " | ".join(cells[at : at + split + 1]), *cells[at + split + 1 :]]
-        if extra > 0 and _AUTH.fullmatch(fitted[columns["auth"]]):
+        if extra > 0 and "auth" in columns and _AUTH.fullmatch(fitted[columns["auth"]]):
             return fitted[: columns["width"]]
     return cells[: columns["width"]]
 
 
-def _target(text: str, references: dict[str, str]) -> str:
+def target_of(text: str, references: dict[str, str]) -> str:
+    """Where the first link of a text leads; "" where it has none."""
     text = _IMAGE.sub(" ", text)
     pairs = _pairs(text)
     for start in sorted(pairs):
@@ -196,20 +226,20 @@ def _pairs(text: str) -> dict[int, int]:
     return pairs
 
 
-def _header(cells: list[str]) -> dict[str, int] | None:
+def _columns(cells: list[str], loosely: bool) -> dict[str, int] | None:
     """Where a header row has which column; None when it heads no API table."""
-    titles = [plain(cell).lower() for cell in cells]
+    titles = [plain(cell).lower().rstrip(":?") for cell in cells]
     columns = {}
-    for key, names in COLUMNS.items():
+    for key, names in (OTHER_COLUMNS if loosely else COLUMNS).items():
         at = next((titles.index(name) for name in names if name in titles), None)
-        if at is not None:
+        if at is not None and at not in columns.values():
             columns[key] = at
-    if not {"name", "description", "auth"} <= columns.keys():
+    if not {"name", "description", *(() if loosely else ("auth",))} <= columns.keys():
         return None
     return {**columns, "width": len(titles)}
 
 
-def _heading(lines: list[str], number: int) -> str | None:
+def heading_at(lines: list[str], number: int) -> str | None:
     """The text of a heading, written with # or underlined; None for any other line."""
     line = lines[number]
     if found := _HEADING.fullmatch(line):

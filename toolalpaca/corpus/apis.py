@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from toolalpaca.corpus.api_bullets import read_bullets
 from toolalpaca.corpus.api_tables import read_tables
 from toolalpaca.files import dumps
 from toolalpaca.offline.library.tools import HOME, load_library, load_tool
@@ -22,8 +24,8 @@ from toolalpaca.openapi.spec import Spec
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 
 FORMATS = (
-    "a Markdown list with tables `API | Description | Auth`, JSON with `entries`, "
-    "JSONL with `name` and `description`, or a folder of OpenAPI files or authored tools"
+    "a Markdown list with tables `API | Description | Auth` or bullets `- [Name](link) - what it does`, "
+    "JSON with `entries`, JSONL with `name` and `description`, or a folder of OpenAPI files or authored tools"
 )
 _NONE = {"", "no", "none", "null", "-", "n/a", "false"}
 AUTHORED = re.compile(r"(?m)^instructions:\s*$")  # of a file of generate/seeds/tools
@@ -125,10 +127,13 @@ def _read_file(path: Path, dropped: list[str]) -> list[dict[str, str]]:
         return [_openapi(path, text, "")]
     if text.lstrip().startswith(("{", "[")):
         return _read_json(path, text, dropped)
-    rows = [row for row in read_tables(text) if _named(path, row, dropped)]
-    if not rows:
-        raise ToolAlpacaError(f"{path} is in no known format; expected {FORMATS}")
-    return [_api(**row) for row in rows]
+    # Another form is read where one gives nothing: a public-apis README holds other tables and bullets, too
+    for read in (read_tables, functools.partial(read_tables, loosely=True), read_bullets):
+        bad: list[str] = []
+        if rows := [row for row in read(text) if _named(path, row, bad)]:
+            dropped += bad
+            return [_api(**row) for row in rows]
+    raise ToolAlpacaError(f"{path} is in no known format; expected {FORMATS}")
 
 
 def _named(path: Path, row: dict[str, str], dropped: list[str]) -> bool:

@@ -171,17 +171,20 @@ class Instructor:
 
 def told(tool: dict[str, Any]) -> str:
     """The documentation that instructions are written from: of the functions that it says something of."""
-    functions = [from_row(Function, row) for row in tool["functions"]]
-    kept = [function for function in functions if not untold(function)]
-    whole = len(kept) == len(functions)
-    return tool["documentation"] if whole else "\n".join(function.documentation for function in kept)
+    kept = [row for row in tool["functions"] if not _untold(row)]
+    whole = len(kept) == len(tool["functions"])
+    return tool["documentation"] if whole else "\n".join(row["documentation"] for row in kept)
+
+
+def _untold(row: dict[str, Any]) -> str:
+    return untold(from_row(Function, {"description": "", "method": "", "path": "", **row}))
 
 
 def untold_functions(tools: list[dict[str, Any]]) -> list[str]:
     """A line for each function that no instruction is written about, with the reason."""
     found = []
     for tool in tools:
-        reasons = [(row["name"], untold(from_row(Function, row))) for row in tool["functions"]]
+        reasons = [(row["name"], _untold(row)) for row in tool["functions"]]
         found += [f"{tool['name']}: {name}: {reason}" for name, reason in reasons if reason]
     return found
 

@@ -9,6 +9,7 @@ plain       Markdown, and what models say about their own text, taken off
 native      native function calling behind the ReAct loop
 tool_blocks  tool calls that stand in a reply's text
 boundary    `complete(prompt)`: configurations, replies, cache keys
+bodies      replies as servers really send them
 endpoint    openai/<model>: OpenAI-compatible endpoints, with retries
 retrying    the retry policy, whole
 pacing      slots, limits per minute, backoff

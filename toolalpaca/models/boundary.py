@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import math
-import re
 import typing
 from abc import abstractmethod
 from collections.abc import Callable
@@ -23,8 +22,6 @@ from toolalpaca.schema import ReplyError, RowFailure, ToolAlpacaError
 LEAST = {"max_tokens": 1, "max_tries": 1, "batch_size": 1, "timeout": 0.001,
          "requests_per_minute": 0.001, "tokens_per_minute": 0.001}  # fmt: skip
 OWN_PARAMETERS = {"model", "messages", "tools", "stop", "stream", "n"}  # of the body: not the user's to set
-# A thought that stands before the reply. What follows an opening alone is all thought: it was cut off.
-THINKING = re.compile(r"\A\s*<think(?:ing)?>(?:.*?</think(?:ing)?>|.*)\s*", re.DOTALL)
 KEY_VERSION = 1  # part of every cache key: raise it when the meaning of a key changes
 T = TypeVar("T")
 
@@ -217,71 +214,6 @@ async def ask(
             model.reject(asked, sample, error.reason, stop)
             asked = prompt.again(completion.text, error.detail)
     raise RowFailure(last.reason, last.detail, attempts=tries)
-
-
-def decode(raw: str) -> Completion:
-    """The completion in a chat completions body.
-
-    Raises:
-        ValueError: the body is cut off, has no choice with a message, or a tool call names no function.
-    """
-    try:
-        body = json.loads(raw)
-    except RecursionError:
-        raise ValueError("JSON nested too deep to be a reply") from None
-    if "\\ud" in raw or "\\uD" in raw:  # halves of surrogate pairs are in no file's or database's UTF-8
-        body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
-    try:
-        choice = body["choices"][0]
-        message = choice["message"]
-        calls = message.get("tool_calls") or []
-        # Models that spend all their tokens on thinking send null: an empty reply, not a broken one.
-        text = message.get("content", "") if calls else message["content"]
-        if isinstance(text, list):
-            text = "".join(_part_text(part) for part in text)
-        if isinstance(text, str):  # what some local servers leave in front of the reply
-            text = THINKING.sub("", text)
-        if not isinstance(text, str | None) or not isinstance(calls, list):
-            raise TypeError
-        if not all(map(_names_function, calls)):
-            raise ValueError("a tool call that names no function")
-        usage = body.get("usage") if isinstance(body.get("usage"), dict) else {}
-        return Completion(
-            text or "",
-            token_count(usage.get("prompt_tokens")),
-            token_count(usage.get("completion_tokens")),
-            str(choice.get("finish_reason") or "stop"),
-            tuple(calls),
-            raw,
-        )
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise ValueError("a reply without a message in choices[0]") from None
-
-
-def _part_text(part: Any) -> str:
-    """The text of a part of a reply; thoughts, references and the like are none of it."""
-    if isinstance(part, str):
-        return part
-    if not isinstance(part, dict) or part.get("type", "text") not in ("text", "output_text"):
-        return ""
-    text = part.get("text")
-    if isinstance(text, dict):
-        text = text.get("value")
-    return text if isinstance(text, str) else ""
-
-
-def _names_function(call: Any) -> bool:
-    function = call.get("function") if isinstance(call, dict) else None
-    return isinstance(function, dict) and isinstance(function.get("name"), str)
-
-
-def token_count(value: Any) -> int:
-    """A count as an endpoint gives it; 0 for what can be none (null, a text, less than 0, 1e30)."""
-    try:
-        count = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return 0
-    return count if 0 <= count < 1 << 40 else 0
 
 
 def completion_key(identity: dict[str, Any], prompt: Prompt, sample: int, stop: list[str] | None) -> bytes:

@@ -11,6 +11,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
+from toolalpaca.models.bodies import decode, token_count
 from toolalpaca.models.boundary import (
     ChatModel,
     Completion,
@@ -18,8 +19,6 @@ from toolalpaca.models.boundary import (
     ModelConfig,
     ModelFailure,
     Prices,
-    decode,
-    token_count,
 )
 from toolalpaca.models.keys import WORD, key_fragments, key_traces, read_key
 from toolalpaca.models.pacing import Deadline, Gate, Health, PerMinute, backoff, retry_after

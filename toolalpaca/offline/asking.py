@@ -44,11 +44,13 @@ class People:
 
     def __init__(self, docs: tuple[Doc, ...], seed: int, schemas: Schemas | None = None):
         self.docs, self.seed, self.schemas = docs, seed, schemas or {}
+        # A list of objects is nothing that people would say in a sentence
+        self.askable = tuple(doc for doc in docs if doc.verb and not doc.unsaid) or docs
 
     def instructions(self, rng: random.Random, style: str, n: int, scenario: str) -> list[Asked]:
         """`n` instructions in one style and scenario, over all functions in turn."""
         found = []
-        order = rng.sample(self.docs, len(self.docs))
+        order = rng.sample(self.askable, len(self.askable))
         for index in range(n):
             for _ in range(TRIES):
                 if scenario == Scenario.NO_SUITABLE_TOOL or not order:
@@ -75,7 +77,7 @@ class People:
 
     def _draw(self, rng: random.Random, doc: Doc, style: str, scenario: str) -> Asked:
         """A plan and its text."""
-        docs = self.docs
+        docs = self.askable
         steps = rng.choices((1, 2), ALONE.get(scenario, (1, 0)))[0]
         if scenario == Scenario.ORDINARY:
             steps = rng.choices(list(STEPS), list(STEPS.values()))[0]
@@ -131,7 +133,7 @@ class _Draft:
 
     def extend(self) -> None:
         """One request more: on what came before, the same with another value, or something else."""
-        rng, docs, last = self.rng, self.people.docs, self.calls[-1]
+        rng, docs, last = self.rng, self.people.askable, self.calls[-1]
         used = {c.doc.name for c in self.calls}
         unused = [d for d in docs if d.name not in used]
         ready = [d for d in unused if self._sources(d)]
@@ -207,7 +209,7 @@ class _Draft:
     def _lookup(self, doc: Doc, leaf: Leaf) -> list[tuple[Doc, Leaf, Any]]:
         """A search for the id, added to the plan without being asked for; its values, to be spoken."""
         own = {x.words for x in doc.leaves}
-        for finder in self.rng.sample(self.people.docs, len(self.people.docs)):
+        for finder in self.rng.sample(self.people.askable, len(self.people.askable)):
             if finder.family not in ("search", "list") or not provides(finder, leaf):
                 continue
             free = [x for x in finder.leaves if not x.identity and x.type == "string"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from dataclasses import dataclass
 from typing import Any
 
 from toolalpaca.offline import fields
@@ -12,14 +13,35 @@ from toolalpaca.offline.patterns import matching
 from toolalpaca.openapi.jsonschemas import Json, follow, object_view, types_of
 
 BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
-MAX_DEPTH = 6
+DEPTHS = (6, 4, 3, 2, 1)  # of what is optional: the first at which a value is not too large
 MOST_ITEMS, MOST_CHARS = 80, 2_000  # of what a schema may ask for in any number
+MOST_VALUES = 5_000  # of which a value may consist
 TRUE_NAMES = ("valid", "deleted", "sent", "active", "success", "available", "deliverable", "ok", "saved")
 
 
+class _TooLargeError(Exception):
+    """A value of more parts than anyone reads: objects of lists of objects multiply."""
+
+
+@dataclass
+class Room:
+    """What a value may still grow to: how many values in all, and to which depth with what is optional."""
+
+    values: int
+    depth: int
+
+    def take(self) -> None:
+        self.values -= 1
+        if self.values < 0:
+            raise _TooLargeError
+
+
 def make(schema: Any, rng: random.Random, seed: int, name: str = "", root: Json | None = None, depth: int = 0,
-         length: int | None = None) -> Any:  # fmt: skip
+         length: int | None = None, room: Room | None = None) -> Any:  # fmt: skip
     """A value of the schema; `length` is how many entries its lists have where the bounds allow it."""
+    if room is None:
+        return _bounded(schema, rng, seed, name, root, depth, length)
+    room.take()
     root = root if root is not None else schema if isinstance(schema, dict) else {}
     schema = follow(schema, root)
     if "const" in schema:
@@ -29,7 +51,7 @@ def make(schema: Any, rng: random.Random, seed: int, name: str = "", root: Json 
         return rng.choice(options)
     view = object_view(schema, root)
     if view is not None:
-        return _object(schema, view, rng, seed, root, depth, length)
+        return _object(schema, view, rng, seed, root, depth, length, room)
     kinds = [k for k in types_of(schema) if k != "null"]
     for key in ("oneOf", "anyOf", "allOf"):
         if schema.get(key) and not kinds:
@@ -39,21 +61,31 @@ def make(schema: Any, rng: random.Random, seed: int, name: str = "", root: Json 
                 merged: Json = dict(rest)
                 for part in parts:
                     merged = _merged(merged, part)
-                return make(merged, rng, seed, name, root, depth + 1, length)
+                return make(merged, rng, seed, name, root, depth + 1, length, room)
             some = [p for p in parts if types_of(p) != ["null"]] or parts
-            return make(_merged(rest, rng.choice(some)), rng, seed, name, root, depth + 1, length)
-    if types_of(schema) == ["null"]:
-        return None
-    kind = kinds[0] if kinds else ("string" if name or schema else "object")
+            return make(_merged(rest, rng.choice(some)), rng, seed, name, root, depth + 1, length, room)
+    null = "null" if types_of(schema) else ""
+    kind = kinds[0] if kinds else null or ("string" if name or schema else "object")
     if kind == "array":
-        return _array(schema, rng, seed, name, root, depth, length)
+        return _array(schema, rng, seed, name, root, depth, length, room)
     if kind == "boolean":
         return rng.random() < (0.9 if name in TRUE_NAMES else 0.5)
     if kind in ("integer", "number"):
         return number(schema, rng, name, kind)
-    if kind == "object":
-        return {}
+    if kind in ("object", "null"):
+        return {} if kind == "object" else None
     return text(schema, rng, seed, name)
+
+
+def _bounded(schema: Any, rng: random.Random, seed: int, name: str, root: Json | None, depth: int,
+             length: int | None) -> Any:  # fmt: skip
+    """The value as deep as it goes without being too large; None for a schema that requires too much."""
+    for deepest in DEPTHS:
+        try:
+            return make(schema, rng, seed, name, root, depth, length, Room(MOST_VALUES, deepest))
+        except _TooLargeError:
+            continue
+    return None
 
 
 def _merged(one: Json, other: Json) -> Json:
@@ -73,7 +105,9 @@ def _merged(one: Json, other: Json) -> Json:
     return result
 
 
-def _object(schema: Json, view: Json, rng, seed: int, root: Json, depth: int, length: int | None) -> Json:
+def _object(
+    schema: Json, view: Json, rng, seed: int, root: Json, depth: int, length: int | None, room: Room
+) -> Json:
     branch = None
     for key in ("oneOf", "anyOf"):
         options = [p for p in schema.get(key, []) if object_view(p, root) is not None]
@@ -94,43 +128,45 @@ def _object(schema: Json, view: Json, rng, seed: int, root: Json, depth: int, le
         needed = name in view["required"]
         if part is False or (isinstance(part, dict) and part.get("writeOnly") is True and not needed):
             continue
-        if not needed and depth >= MAX_DEPTH:
+        if not needed and depth >= room.depth:
             continue
-        made[name] = make(part, rng, seed, name, root, depth + 1, length)
+        made[name] = make(part, rng, seed, name, root, depth + 1, length, room)
     for name in view["required"]:
         if name not in made:
             other = view["additional"] if isinstance(view["additional"], dict) else {"type": "string"}
-            made[name] = make(other, rng, seed, name, root, depth + 1, length)
+            made[name] = make(other, rng, seed, name, root, depth + 1, length, room)
     least = schema.get("minProperties", 0)
-    if not view["properties"] and view["additional"] not in (None, False) and depth < MAX_DEPTH:
+    if not view["properties"] and view["additional"] not in (None, False) and depth < room.depth:
         least = max(least, 2)
     extra = view["additional"] if isinstance(view["additional"], dict) else {"type": "string"}
     for _ in range(8 * int(least)):
         if len(made) >= least:
             break
         key = rng.choice(fields.WORDS)
-        made.setdefault(key, make(extra, rng, seed, key, root, depth + 1, length))
+        made.setdefault(key, make(extra, rng, seed, key, root, depth + 1, length, room))
     return made
 
 
-def _array(schema: Json, rng, seed: int, name: str, root: Json, depth: int, length: int | None) -> list:
+def _array(
+    schema: Json, rng, seed: int, name: str, root: Json, depth: int, length: int | None, room: Room
+) -> list:
     least, most = min(int(schema.get("minItems", 0)), MOST_ITEMS), schema.get("maxItems")
     count = length if length is not None and depth <= 2 else rng.choice((1, 2, 2, 3))
     length = None  # lists within the list have an ordinary length
-    if depth >= MAX_DEPTH:
+    if depth >= room.depth:
         count = 0
     count = max(least, count if most is None else min(count, int(most)))
     items = schema.get("items", {"type": "string"})
     if items is True or items == {}:
         items = {"type": "string"}
     fixed = schema.get("prefixItems", [])
-    made = [make(p, rng, seed, name, root, depth + 1, length) for p in fixed[:count]]
+    made = [make(p, rng, seed, name, root, depth + 1, length, room) for p in fixed[:count]]
     single = name[:-1] if name.endswith("s") else name
     seen = set()
     for _ in range(count * 5 + 5):
         if len(made) >= count or items is False:
             break
-        value = make(items, rng, seed, single, root, depth + 1, length)
+        value = make(items, rng, seed, single, root, depth + 1, length, room)
         key = json.dumps(value, sort_keys=True)
         if key in seen and (schema.get("uniqueItems") or len(seen) < 2):
             continue

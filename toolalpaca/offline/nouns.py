@@ -11,11 +11,11 @@ MARKUP = re.compile(r"<[^>]{1,200}>|!?\[(?P<text>[^\]]{1,200})\]\([^)]{1,400}\)|
 START = re.compile(
     r"(?:(?:optional|optionally|required|the|an?|all|any|some|one|this|your|its?|whether|if|when|set|to|true|"
     r"false|yes|no|or|not|that|boolean|flag|string|indicat\w+|specif\w+|determin\w+|includes?|shows?|filters?|"
-    r"limits?|enables?|returns?|lists?|gets?|provides?|use|used|can|be|should|for)[\s,:]+)+",
+    r"limits?|enables?|returns?|lists?|of|gets?|provides?|use|used|can|be|should|for)[\s,:]+)+",
     re.IGNORECASE,
 )
 END = re.compile(
-    r"[^\w\s'&-]|\s-|\b(?:by|for|in|from|with|that|which|who|whose|where|when|if|to|as|at|on|into|via|using|"
+    r"[^\w\s'&-]|\s-|\b(?:by|for|in|from|with|that|which|who|whose|where|when|if|to|as|at|on|into|via|within|through|about|between|contained|using|"
     r"based|given|passed|used|is|are|was|were|has|have|can|will|should|must|may|and|or|whether|associated|"
     r"matching|belonging|including|you|it|we)\b",
     re.IGNORECASE,

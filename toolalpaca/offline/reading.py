@@ -60,6 +60,7 @@ class Doc:
     leaves: tuple[Leaf, ...] = ()
     whole: tuple[str, ...] = ()  # object parameters that are required
     output: str = ""
+    unsaid: tuple[str, ...] = ()  # required parameters for which no words stand, such as lists of objects
 
     @property
     def required(self) -> list[Leaf]:
@@ -156,12 +157,16 @@ def read(documentation: str) -> tuple[Doc, ...]:
 
 
 def _doc(name: str, description: str, parameters: dict[str, str], output: str) -> Doc:
-    leaves, whole = [], []
+    leaves, whole, unsaid = [], [], []
     for parameter, text in parameters.items():
-        leaves += _leaves((parameter,), str(text))
+        found = _leaves((parameter,), str(text))
+        leaves += found
+        if not found and str(text).startswith("Required."):
+            unsaid.append(parameter)
         if str(text).startswith("Required. Object"):
             whole.append(parameter)
-    return Doc(name, description, *operation(name, description), tuple(leaves), tuple(whole), output)
+    told = operation(name, description)
+    return Doc(name, description, *told, tuple(leaves), tuple(whole), output, tuple(unsaid))
 
 
 def _spelled_out(parameters: str) -> dict[str, str]:

@@ -144,7 +144,7 @@ def operation(name: str, description: str = "") -> tuple[str, str, str]:
     name it alone; what is then told of no verb is a thing to get. Where a name is made of method and path,
     the description tells both, and a mere method without one is nothing to ask for.
     """
-    if mechanical(name):
+    if mechanical(name) or name.count(".") >= 3:
         if said := _addressed(name, description):
             return said
         if name.lower().strip("_") in HTTP:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from toolalpaca.files import dumps
@@ -19,6 +20,7 @@ from toolalpaca.schema import Function, Parameter
 MAX_DEPTH = 6  # a structure nested deeper than this is cut to its type
 SHOWN_CHOICES = 200  # of an enumeration
 MAX_STRUCTURE = 4_000  # characters; a longer structure is shown less deep
+SENDING = ("post", "put", "patch")  # methods that are nothing without their body
 LOCATIONS = ("path", "query", "header", "cookie")
 
 
@@ -70,11 +72,25 @@ def body_parameters(operation: Operation) -> list[Parameter]:
     return result
 
 
+def told_required(operation: Operation) -> set[str]:
+    """Names that are documented as required though a call without any body is allowed.
+
+    Few specifications say that a body is required, for false is the default. Told as optional, each of its
+    properties would be, and a call that gives one without the others be refused.
+    """
+    if operation.body is None or operation.body_required or operation.method not in SENDING:
+        return set()
+    view = object_view(operation.body.schema)
+    return set(view["required"]) & view["properties"].keys() if view else set()
+
+
 def function_of(operation: Operation) -> Function:
     """An operation as a function, with both of its documentation texts."""
     parameters = parameters_of(operation)
+    needed = told_required(operation)
+    told = [replace(p, required=True) if p.name in needed else p for p in parameters]
     head = f"{operation.name}: {operation.description}".rstrip()
-    full = f"{head}\nParameters: {dumps({p.name: describe(p) for p in parameters})}"
+    full = f"{head}\nParameters: {dumps({p.name: describe(p) for p in told})}"
     return Function(
         name=operation.name,
         description=operation.description,
@@ -82,7 +98,7 @@ def function_of(operation: Operation) -> Function:
         path=operation.path,
         parameters=parameters,
         documentation=f"{full}\n{output_of(operation)}",
-        signature=signature_of(operation.name, parameters, operation.description),
+        signature=signature_of(operation.name, told, operation.description),
     )
 
 

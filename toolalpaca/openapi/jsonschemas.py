@@ -70,6 +70,10 @@ def clean(node: Json, version: str) -> Json:  # noqa: PLR0912 (one branch per ke
         del schema["enum"]
     elif "enum" in schema and kinds:
         schema["enum"] = [_as_type(value, kinds) for value in schema["enum"]]
+        if kinds == ["array"] and not any(isinstance(value, list | None) for value in schema["enum"]):
+            items = schema.get("items")  # the choices are meant of the entries: no list is one of them
+            choices = {"enum": schema.pop("enum")}
+            schema["items"] = {**choices, **items} if isinstance(items, dict) else choices
     if "pattern" in schema and compiled(schema["pattern"]) is None:
         del schema["pattern"]
     for key in MAPS:

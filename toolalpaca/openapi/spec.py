@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from toolalpaca.openapi.documents import one_line, parse_document
-from toolalpaca.openapi.jsonschemas import clean, discriminated, rewrite, without_required
+from toolalpaca.openapi.jsonschemas import clean, discriminated, rewrite, types_of, without_required
 from toolalpaca.openapi.mending import METHODS, descend, mend, target
 from toolalpaca.openapi.telling import mechanical, tagged
 
@@ -179,7 +179,8 @@ class Spec:
     def _operation(self, path: str, method: str, item: Json, node: Json) -> Operation:
         where = f"{method.upper()} {path}"
         body = self.resolve(node.get("requestBody")) if "requestBody" in node else {}
-        media = self._media(body.get("content"))
+        parameters = self._parameters(where, path, item, node)
+        media = [self._distinct(where, one, parameters) for one in self._media(body.get("content"))]
         security = node.get("security", self.document.get("security"))
         said = [node.get("description"), node.get("summary"), item.get("description"), item.get("summary")]
         told = next((one_line(text) for text in said if isinstance(text, str) and text.strip()), "")
@@ -191,13 +192,33 @@ class Spec:
             path=path,
             description=told,
             server=self._server(node, item),
-            parameters=tuple(self._parameters(where, path, item, node)),
+            parameters=tuple(parameters),
             body=_preferred(media),
             bodies=tuple(media),
             body_required=bool(media) and body.get("required") is True,
             responses=self._responses(where, node.get("responses")),
             security=tuple(s for s in security if isinstance(s, dict)) if isinstance(security, list) else (),
         )
+
+    def _distinct(self, where: str, media: Media, parameters: list[Json]) -> Media:
+        """A body without optional properties that no argument could fill: one name is one argument, and a
+        parameter of that name takes values of other types."""
+        properties = media.schema.get("properties")
+        if not isinstance(properties, dict):
+            return media
+        kinds = {p["name"]: _widened(p["schema"]) for p in parameters}
+        lost = [
+            name
+            for name, schema in properties.items()
+            if kinds.get(name)
+            and _widened(schema)
+            and not kinds[name] & _widened(schema)
+            and name not in media.schema.get("required", ())
+        ]
+        for name in lost:
+            self.warn(f"{where}: property {name!r} of the body is another type than the parameter {name!r}")
+        kept = {name: schema for name, schema in properties.items() if name not in lost}
+        return replace(media, schema={**media.schema, "properties": kept}) if lost else media
 
     def _parameters(self, where: str, path: str, item: Json, node: Json) -> list[Json]:
         found: dict[tuple[str, str], Json] = {}
@@ -272,6 +293,12 @@ class Spec:
                     return url.rstrip("/")
                 self.warn(f"the server's url {url!r} cannot be used")
         return ""
+
+
+def _widened(schema: Any) -> set[str]:
+    """The types of a schema, integers among the numbers."""
+    kinds = set(types_of(schema)) if isinstance(schema, dict) else set()
+    return kinds | {"number"} if "integer" in kinds else kinds
 
 
 class _TooLargeError(Exception):

@@ -50,7 +50,7 @@ def sayable(name: str) -> bool:
     """Whether people would say a name: it has words, and each has a vowel or is an acronym in use."""
     words = words_of(name)
     return any(re.search(r"[a-z]", word) for word in words) and all(
-        re.search(r"[aeiouy]", word) or word in ACRONYMS or word.isdigit() or not word.isascii()
+        re.search(r"[aeiouy]", word) or word in ACRONYMS or re.fullmatch(r"v?\d+", word) or not word.isascii()
         for word in words
     )
 
@@ -65,7 +65,7 @@ def mechanical(name: str, method: str = "", path: str = "") -> bool:
         return False
     if re.match(r"[a-z]+[-_ ]?/", lowered) or any(re.fullmatch(r"v\d+", part) for part in parts):
         return True
-    if lowered.count("_") >= 3 and not JOINING & set(parts):
+    if lowered.count("_") >= 3 and not JOINING & set(lowered.split("_")):
         return True
     literal = [part for part in re.sub(r"{[^}]*}", " ", path).split("/") if words_of(part)]
     return len(literal) > 1 and parts[0] == method and parts[1:] == words_of("/".join(literal))

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from toolalpaca.models.boundary import Completion, decode
+from toolalpaca.models.bodies import decode
+from toolalpaca.models.boundary import Completion
 from toolalpaca.runs import statements as sql
 from toolalpaca.schema import ToolAlpacaError
 

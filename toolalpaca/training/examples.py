@@ -58,10 +58,27 @@ def load_rows(name: str, config: str | None, split: str) -> Dataset:
         where = "a folder" if Path(name).exists() else "neither a folder here nor a dataset on the Hub"
         raise ToolAlpacaError(f"dataset {name} ({where}), {config or 'default'}/{split}: {error}") from None
     if "messages" not in rows.column_names:
-        raise ToolAlpacaError(f"dataset {name} has no column 'messages', only {', '.join(rows.column_names)}")
+        raise ToolAlpacaError(
+            f"dataset {name} has no column 'messages', only {', '.join(rows.column_names)}; expected rows of "
+            '{"messages": [{"role": ..., "content": ...}]}, as OpenAI and TRL write them'
+        )
     if not len(rows):
         raise ToolAlpacaError(f"dataset {name}, {config or 'default'}/{split} is empty")
+    if wrong := _no_conversation(rows[0]["messages"]):
+        raise ToolAlpacaError(f"dataset {name}, {config or 'default'}/{split}, row 1: {wrong}")
     return rows
+
+
+def _no_conversation(messages: Any) -> str:
+    """What of a row's `messages` is no conversation of texts; "" where it is one."""
+    if not isinstance(messages, list) or not messages:
+        return f"expected messages as a list with something in it, got {messages!r:.80}"
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            return f"expected messages with a role and a content, got {message!r:.80}"
+        if not isinstance(message.get("content"), str | None):
+            return f"expected a message's content as a text, got {message['content']!r:.80}"
+    return ""
 
 
 def shortened(rows: Dataset, answer_share: float) -> Dataset:

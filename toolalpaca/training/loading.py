@@ -59,7 +59,7 @@ def tokenizer(
     from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 
     if recipe.architecture is not None:
-        texts = [message["content"] for messages in rows["messages"] for message in messages]
+        texts = [message["content"] or "" for messages in rows["messages"] for message in messages]
         made = train_tokenizer(texts, recipe.word_pieces)
     else:
         try:

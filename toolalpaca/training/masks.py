@@ -21,9 +21,13 @@ Tools = list[dict[str, Any]]  # the definitions of native function calling
 
 
 def conversation(row: dict[str, Any]) -> Messages:
-    """A row's messages without the keys that Arrow adds to those that lack them."""
+    """A row's messages without the keys that Arrow adds to those that lack them; no content is an empty one.
+
+    OpenAI's files have null beside tool calls, of which not every chat template knows.
+    """
     return [
-        {key: value for key, value in message.items() if value is not None} for message in row["messages"]
+        {"content": "", **{key: value for key, value in message.items() if value is not None}}
+        for message in row["messages"]
     ]
 
 
