@@ -21,7 +21,7 @@ from toolalpaca.openapi.validation import functions_of
 from toolalpaca.schema import ReplyError, ToolAlpacaError
 
 VARIANT = 1000  # from this sample on an introduction is asked for another variant of the API
-VERSION = 5  # raised when the same prompt is answered otherwise than before
+VERSION = 6  # raised when the same prompt is answered otherwise than before
 
 
 class OfflineModel(ChatModel):
