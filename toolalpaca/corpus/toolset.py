@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from toolalpaca.corpus import specified
 from toolalpaca.corpus.apis import Api
 from toolalpaca.files import dumps
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ask
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import TOOL_TRIES
-from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of, validate
+from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of
 from toolalpaca.schema import ReplyError, RowFailure, Tool, to_row
 
 MAX_FUNCTIONS = 15  # of a written list; a longer one is a model that does not stop
@@ -100,11 +101,11 @@ class Toolsmith:
     async def specification(self, api: Api, introduction: str, functions: str) -> str:
         """A valid OpenAPI document with all of the functions, repaired where it must be.
 
-        A reply that is not valid goes back with the validator's message; when its repair fails as well, the
-        document is written anew.
+        A reply that is not valid or differs from the functions goes back with all that is wrong; when its
+        repair fails as well, the document is written anew.
 
         Raises:
-            RowFailure: `invalid_openapi` or `functions_missing`, after `tries` replies.
+            RowFailure: `invalid_openapi`, `functions_missing` or `functions_differ`, after `tries` replies.
         """
         variables = {
             "name": api.name,
@@ -114,20 +115,14 @@ class Toolsmith:
             "functions": functions,
         }
         first = Prompt("openapi", variables, prompts=self.prompts)
-        names = NAME.findall(functions)
         left, fresh, prompt, sample = self.tries, 0, first, 0
         while True:
             completion = await self.model.complete(prompt, sample)
             left -= 1
             try:
                 text = extract_spec(completion.text)
-                validate(text)
-                lost = [n for n in names if n not in {f.name for f in functions_of(text)}]
-                if lost:
-                    raise ReplyError(
-                        "functions_missing", f"the functions {', '.join(lost)} are missing in paths"
-                    )
-                return text
+                specified.check(functions, text)
+                return specified.with_outputs(functions, text)
             except ReplyError as error:
                 self.model.reject(prompt, sample, error.reason)
                 if not left:

@@ -33,7 +33,7 @@ def functions_text(tool: AuthoredTool) -> str:
     lines = []
     for number, function in enumerate(tool.functions, 1):
         inputs = {
-            name: f"{'Required. ' if schema.get('required') else ''}{schema.get('type', 'string')}. "
+            name: f"{'Required. ' if schema.get('required') is True else ''}{schema.get('type', 'string')}. "
             f"{schema['description']}"
             for name, schema in function.parameters.items()
         }
