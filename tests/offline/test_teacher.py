@@ -613,7 +613,7 @@ def test_a_success_without_content_is_a_success():
     act = Simulator(Tools([tool]), model, model, NoContent(), builtins=list(BUILTINS))
     row.pop("filter")
     made = asyncio.run(act(row))
-    calls = [step["function"] for step in made["steps"] if step["status"]]
+    calls = [(step["function"], step["input"]) for step in made["steps"] if step["status"]]
     assert calls and len(calls) == len(set(calls)), made["steps"]
     assert "could not" not in made["final_output"] and "not answer" not in made["final_output"]
 

@@ -115,7 +115,7 @@ class Instructor:
         for style, scenario, wanted in self._plan(tool):
             have, sample = 0, 0
             while have < wanted and sample < self.tries:
-                prompt = self._prompt(tool, style, scenario, wanted - have, len(kept) + 1)
+                prompt = self._prompt(tool, style, scenario, wanted - have, kept)
                 try:
                     items = parse_list((await self.model.complete(prompt, sample)).text)
                 except ReplyError as error:
@@ -147,14 +147,14 @@ class Instructor:
             return requests(known)
         return plan(tool["tool_id"], self.shares, self.per_tool, self.seed)
 
-    def _prompt(self, tool: dict[str, Any], style: str, scenario: str, n: int, first: int) -> Prompt:
+    def _prompt(self, tool: dict[str, Any], style: str, scenario: str, n: int, asked: list[str]) -> Prompt:
         variables = {
             "documentation": tool["documentation"],
-            "openapi": tool["openapi"],
             "style": style,
             "n": n,
             "scenario": scenario,
-            "first": first,
+            "first": len(asked) + 1,
+            "asked": list(asked),
         }
         return Prompt("instructions", variables, prompts=self.prompts)
 

@@ -18,6 +18,7 @@ from toolalpaca.files import dumps
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ask
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import TOOL_TRIES
+from toolalpaca.openapi.documents import compact
 from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of
 from toolalpaca.schema import ReplyError, RowFailure, Tool, to_row
 
@@ -119,6 +120,7 @@ class Toolsmith:
         while True:
             completion = await self.model.complete(prompt, sample)
             left -= 1
+            text = completion.text
             try:
                 text = extract_spec(completion.text)
                 specified.check(functions, text)
@@ -129,7 +131,7 @@ class Toolsmith:
                     raise RowFailure(error.reason, error.detail, attempts=self.tries) from None
                 if prompt is first:
                     repair = {"name": api.name, "functions": functions}
-                    repair |= {"spec": completion.text, "error": error.detail}
+                    repair |= {"spec": compact(text), "error": error.detail}
                     prompt, sample = Prompt("openapi_repair", repair, prompts=self.prompts), 0
                 else:
                     fresh += 1

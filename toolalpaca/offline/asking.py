@@ -13,7 +13,6 @@ from toolalpaca.files import dumps
 from toolalpaca.offline import design, fields, generation, phrasing, vocabulary
 from toolalpaca.offline.planner import Call, From, plan, provides
 from toolalpaca.offline.reading import Doc, Leaf, read
-from toolalpaca.openapi.jsonschemas import Json
 from toolalpaca.schema import Scenario
 
 TRIES = 6
@@ -24,7 +23,6 @@ STEPS = {1: 72, 2: 9, 3: 8, 4: 8, 5: 3}  # calls of an ordinary plan; failures a
 ALONE = {Scenario.MISSING_INFORMATION: (40, 60), Scenario.LONG_OUTPUT: (40, 60)}
 FINDING = {"search", "list", "get", "update", "delete", "rate", "share", "track"}  # what can fail to find
 STRICT = {"city", "country", "region", "person", "title", "language", "company"}  # kinds with capitals
-Schemas = dict[tuple[str, str], Json]
 
 
 @dataclass(frozen=True)
@@ -36,14 +34,10 @@ class Asked:
 
 
 class People:
-    """Those who ask things of one tool.
+    """Those who ask things of one tool."""
 
-    `schemas` holds the JSON Schemas of parameters by (function, parameter), for the bounds and patterns
-    that the documentation does not tell.
-    """
-
-    def __init__(self, docs: tuple[Doc, ...], seed: int, schemas: Schemas | None = None):
-        self.docs, self.seed, self.schemas = docs, seed, schemas or {}
+    def __init__(self, docs: tuple[Doc, ...], seed: int):
+        self.docs, self.seed = docs, seed
 
     def instructions(self, rng: random.Random, style: str, n: int, scenario: str) -> list[Asked]:
         """`n` instructions in one style and scenario, over all functions in turn."""
@@ -102,8 +96,8 @@ class People:
         return Asked(phrasing.text_of(rng, draft.parts, style, self.seed), tuple(draft.calls))
 
     def value(self, rng: random.Random, doc: Doc, leaf: Leaf) -> Any:
-        """A value that a person would give for a parameter and that its schema allows."""
-        schema = self.schemas.get((doc.name, leaf.path[0]), {}) if len(leaf.path) == 1 else {}
+        """A value that a person would give for a parameter and that its documentation allows."""
+        schema = dict(leaf.bounds)
         if leaf.type == "boolean":
             return rng.random() < 0.8
         if leaf.type == "array":

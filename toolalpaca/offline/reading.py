@@ -6,6 +6,7 @@ import functools
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from toolalpaca.offline.fields import PREPOSITIONS, natural, string_kind
 from toolalpaca.offline.inflection import singular, words
@@ -18,6 +19,9 @@ TRANSFERS = {
 HEAD = re.compile(r"^([^\s:(){}\"]{1,200}):[ \t]?(.*)\n+Parameters:[ \t]*(\{.*\})[ \t]*$", re.MULTILINE)
 SIGNATURE = re.compile(r"^([^\s:(){}\"]{1,200})\((.*?)\)(?: - (.*))?$", re.MULTILINE)
 STRUCTURE = re.compile(r"^\s*- Structure:\s*(.*)$", re.MULTILINE)
+
+NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+LIMITS = {"Over": "exclusiveMinimum", "Under": "exclusiveMaximum", "In steps of": "multipleOf"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Leaf:
     choices: tuple[str, ...] = ()
     kind: str = "word"
     items: str = "string"
+    bounds: tuple[tuple[str, Any], ...] = ()  # JSON Schema keywords with their values
 
     @property
     def identity(self) -> str:
@@ -214,7 +219,26 @@ def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
         kind_ = "date" if "YYYY-MM-DD" in rest and guess not in ("date", "datetime") else guess
     else:
         kind_ = natural(path[-1])[0] if base != "array" else string_kind(path[-1])
-    return [Leaf(path, spoken, required, base, values, kind_, items)]
+    return [Leaf(path, spoken, required, base, values, kind_, items, _bounds(rest, base))]
+
+
+def _bounds(text: str, base: str) -> tuple[tuple[str, Any], ...]:
+    """The bounds of a value as documentation tells them; see `documentation.bounds_of`."""
+    sizes = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
+    low, high = sizes.get(base, ("minimum", "maximum"))
+    unit = {"string": " characters?", "array": " items?"}.get(base, "")
+    found: dict[str, Any] = {}
+    if span := re.search(rf"\. (?:From ({NUMBER})(?: to ({NUMBER}))?|Up to ({NUMBER})){unit}\.", text):
+        found |= {low: span[1], high: span[2] or span[3]}
+    if exactly := re.search(rf"\. Exactly ({NUMBER}){unit}\.", text):
+        found |= {low: exactly[1], high: exactly[1]}
+    for word, key in LIMITS.items():
+        if said := re.search(rf"\. {word} ({NUMBER})\.", text):
+            found[key] = said[1]
+    bounds = {key: json.loads(value) for key, value in found.items() if value}
+    if base == "string" and (pattern := re.search(r"\. Pattern: (\S+?)\.(?:\s|$)", text)):
+        bounds["pattern"] = pattern[1]
+    return tuple(bounds.items())
 
 
 def _inside(text: str) -> list[str]:

@@ -21,6 +21,7 @@ from toolalpaca.offline.library.specification import specification_text, world_o
 from toolalpaca.offline.library.tools import AuthoredInstruction, AuthoredTool, Library
 from toolalpaca.offline.library.worlds import World, fault
 from toolalpaca.offline.memory import read_arguments
+from toolalpaca.offline.reading import read
 from toolalpaca.openapi.spec import Spec, load_spec
 from toolalpaca.schema import GET_DETAILS, ReplyError
 
@@ -167,6 +168,12 @@ def authored(library: Library, openapi: str, function: str = "") -> AuthoredTool
     """
     tool = library.keyed(world_of(openapi)) if openapi else None
     return None if tool is None or (function and tool.function(function) is None) else tool
+
+
+def documented(library: Library, documentation: str) -> AuthoredTool | None:
+    """The authored tool that a documentation text is about: all of its functions, each in its own words."""
+    heads = [(doc.name, doc.description) for doc in read(documentation)]
+    return library.with_functions(heads)
 
 
 def server_text(tool: AuthoredTool, variables: Json) -> str:
