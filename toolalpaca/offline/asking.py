@@ -243,19 +243,3 @@ def identifier(rng: random.Random, thing: str) -> str:
     parts = thing.split()
     letters = "".join(p[0] for p in parts)[:3] if len(parts) > 1 else thing[:3]
     return f"{letters.upper()}{rng.randrange(100, 99_999)}"
-
-
-def user_reply(instruction: str, docs: tuple[Doc, ...], question: str, seed: int) -> str:
-    """What the person answers to the assistant's question: the same whenever it is asked."""
-    asked = question.lower()
-    # What the request itself lacks comes before the like-named parameters of other functions.
-    lacking = [(c.doc, x) for c in plan(docs, instruction) for x in c.missing() if x.words in asked]
-    mentioned = lacking or [(d, x) for d in docs for x in d.leaves if x.words in asked]
-    if not mentioned:
-        return "I have no preference, please decide for me."
-    doc, leaf = max(mentioned, key=lambda pair: len(pair[1].words))
-    if leaf.identity:
-        return "I'm sorry, I don't know that."
-    rng = fields.rng_of(seed, instruction, leaf.words)
-    value = People(docs, seed).value(rng, doc, leaf)
-    return f"The {leaf.words} is {phrasing.spoken(rng, leaf, value)}."

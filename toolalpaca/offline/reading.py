@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from toolalpaca.offline.fields import PREPOSITIONS, natural, string_kind
@@ -40,6 +40,7 @@ class Leaf:
     kind: str = "word"
     items: str = "string"
     bounds: tuple[tuple[str, Any], ...] = ()  # JSON Schema keywords with their values
+    meaning: str = field(default="", compare=False)  # what is said of it, in lower case
 
     @property
     def identity(self) -> str:
@@ -219,7 +220,7 @@ def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
         kind_ = "date" if "YYYY-MM-DD" in rest and guess not in ("date", "datetime") else guess
     else:
         kind_ = natural(path[-1])[0] if base != "array" else string_kind(path[-1])
-    return [Leaf(path, spoken, required, base, values, kind_, items, _bounds(rest, base))]
+    return [Leaf(path, spoken, required, base, values, kind_, items, _bounds(rest, base), rest.lower())]
 
 
 def _bounds(text: str, base: str) -> tuple[tuple[str, Any], ...]:

@@ -12,7 +12,7 @@ from toolalpaca.files import dumps
 from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.models.react import STYLES, read_response, render_response
-from toolalpaca.offline import acting, asking, design, fields, mistakes, specification
+from toolalpaca.offline import acting, asking, design, fields, mistakes, replying, specification
 from toolalpaca.offline.library import teaching
 from toolalpaca.offline.library.tools import load_library
 from toolalpaca.offline.reading import read
@@ -154,7 +154,7 @@ class OfflineModel(ChatModel):
 
     def _user(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
-        return asking.user_reply(v["instruction"], read(v["documentation"]), v["question"], self.seed)
+        return replying.user_reply(v["instruction"], read(v["documentation"]), v["question"], self.seed)
 
     def _executor(self, rng: random.Random, prompt: Prompt) -> str:
         from toolalpaca.offline.respond import schema_response

@@ -22,6 +22,7 @@ from toolalpaca.offline.library.tools import AuthoredInstruction, AuthoredTool, 
 from toolalpaca.offline.library.worlds import World, fault
 from toolalpaca.offline.memory import read_arguments
 from toolalpaca.offline.reading import read
+from toolalpaca.offline.replying import from_request
 from toolalpaca.openapi.spec import Spec, load_spec
 from toolalpaca.schema import GET_DETAILS, ReplyError
 
@@ -118,7 +119,7 @@ def user_reply(asked: AuthoredInstruction, question: str, exchanges: list[Json])
     """What the person answers: the authored reply whose question is nearest to what is asked."""
     replies = [step for step in asked.steps if step.question]
     if not replies:
-        return NOTHING_MORE
+        return from_request(asked.text, question) or NOTHING_MORE
     spoken = set(re.findall(r"\w{3,}", question.casefold()))
 
     def nearness(number: int) -> tuple[int, int]:
