@@ -59,6 +59,9 @@ def test_a_value_that_the_request_lacks_is_made_up_in_the_documented_form(questi
         ("Two seats to York on May 3, 2025, in business.", "For which day?", "May 3, 2025"),
         ("Two seats to York on May 3, 2025, in business.", "Which class do you want?", "business"),
         ("Check https://tide.example/a?b=1.", "What is the link?", "https://tide.example/a?b=1"),
+        ("Cancel BK-4471 for me.", "What is the booking id?", "BK-4471"),
+        ("From May 3 to May 9, please.", "When does it begin?", "From May 3 to May 9"),
+        ("Tell the driver this note: ring at number 5.", "What is the note?", "ring at number 5"),
         (
             "My cat Tom limps. Find a vet for cats in Leith.",
             "What kind of vet for which cats?",

@@ -22,6 +22,7 @@ STEPS = {1: 72, 2: 9, 3: 8, 4: 8, 5: 3}  # calls of an ordinary plan; failures a
 # about as often as all steps are.
 ALONE = {Scenario.MISSING_INFORMATION: (40, 60), Scenario.LONG_OUTPUT: (40, 60)}
 FINDING = {"search", "list", "get", "update", "delete", "rate", "share", "track"}  # what can fail to find
+CALENDAR = {"month": (1, 12), "day": (1, 28), "hour": (0, 23), "minute": (0, 59), "week": (1, 52)}
 STRICT = {"city", "country", "region", "person", "title", "language", "company"}  # kinds with capitals
 
 
@@ -229,7 +230,7 @@ def _plain(rng: random.Random, leaf: Leaf, seed: int) -> Any:
     if kind in ("integer", "number"):
         found, span = fields.natural(name)
         if found not in ("int", "num", "year"):
-            found, span = "int", (1, 100)
+            found, span = "int", CALENDAR.get(leaf.words.split()[-1], (1, 100))
         if kind == "integer" and found == "num":
             found, span = "int", (max(1, span[0]), max(2, span[1]))
         return fields.number(rng, found, *span)

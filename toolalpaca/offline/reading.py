@@ -40,7 +40,7 @@ class Leaf:
     kind: str = "word"
     items: str = "string"
     bounds: tuple[tuple[str, Any], ...] = ()  # JSON Schema keywords with their values
-    meaning: str = field(default="", compare=False)  # what is said of it, in lower case
+    meaning: str = field(default="", compare=False)  # all that is said of it
 
     @property
     def identity(self) -> str:
@@ -220,7 +220,7 @@ def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
         kind_ = "date" if "YYYY-MM-DD" in rest and guess not in ("date", "datetime") else guess
     else:
         kind_ = natural(path[-1])[0] if base != "array" else string_kind(path[-1])
-    return [Leaf(path, spoken, required, base, values, kind_, items, _bounds(rest, base), rest.lower())]
+    return [Leaf(path, spoken, required, base, values, kind_, items, _bounds(rest, base), rest)]
 
 
 def _bounds(text: str, base: str) -> tuple[tuple[str, Any], ...]:

@@ -25,7 +25,10 @@ FORMS = {  # how a value of a kind looks wherever it stands
     "phone": r"\+?\d[\d() -]{7,}\d",
     "ip": r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
 }  # fmt: skip
-SECRET = re.compile(r"\b(?:api key|password|token|internal|id|ids)\b")
+SECRET = re.compile(r"\b(?:api key|password|token|internal|ids?|identifier)\b")
+CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])(?!\d+(?:st|nd|rd|th|am|pm)\b)[\w-]{4,}")
+VALUE = re.compile(r"\d|[\"“]|\b(?:next|last|this|today|tomorrow)\b|(?<=[a-z:,] )[A-Z][a-z]")
+EXAMPLE = re.compile(r"(?:e\.g\.,?|such as|for example,?) ['\"]?([\w+-]+)")
 AGREEING = re.compile(
     r"\s*(?:shall|should|do you want|would you like|can you confirm|is (?:that|this|it)|may) ", re.I
 )
@@ -49,9 +52,9 @@ def user_reply(instruction: str, docs: tuple[Doc, ...], question: str, seed: int
     if held := _held(instruction, kind):
         return held
     found = _parameter(docs, asked, kind)
+    if SECRET.search(found[1].words if found else asked):
+        return coded(instruction) or UNKNOWN
     if found is None:
-        if SECRET.search(asked):
-            return UNKNOWN
         if kind:
             value = fields.string(fields.rng_of(seed, instruction, kind), kind, seed)
             return f"It is {value}."
@@ -60,7 +63,7 @@ def user_reply(instruction: str, docs: tuple[Doc, ...], question: str, seed: int
     if (value := _in_request(instruction, leaf)) is not None:
         rng = fields.rng_of(seed, instruction, leaf.words)
         return f"The {leaf.words} is {phrasing.spoken(rng, leaf, value)}."
-    return _made(instruction, docs, doc, leaf, seed)
+    return _stated(instruction, leaf) or _made(instruction, docs, doc, leaf, seed)
 
 
 def from_request(instruction: str, question: str) -> str:
@@ -68,12 +71,27 @@ def from_request(instruction: str, question: str) -> str:
     return _held(instruction, kind_of(question.lower())) or again(instruction, question)
 
 
+def coded(instruction: str) -> str:
+    """The sentence of the request that holds a code (letters with digits); "" for none."""
+    found = [s for s in _sentences(instruction) if CODE.search(s)]
+    return f"As I said: {' '.join(found)}" if found else ""
+
+
+def _sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", text.strip())
+
+
 def again(instruction: str, question: str) -> str:
     """The sentence of the request that the question is about; "" where none shares two words with it."""
     wanted = _content(question)
-    sentences = re.split(r"(?<=[.!?])\s+", instruction.strip())
-    best = max(sentences, key=lambda sentence: len(wanted & _content(sentence)))
+    best = max(_sentences(instruction), key=lambda sentence: len(wanted & _content(sentence)))
     return f"As I said: {best}" if len(wanted & _content(best)) >= 2 else ""
+
+
+def _stated(instruction: str, leaf: Leaf) -> str:
+    """The last sentence of the request that names a parameter and holds something like a value."""
+    told = [s for s in _sentences(instruction) if _content(leaf.words) & _content(s) and VALUE.search(s)]
+    return f"As I said: {told[-1]}" if told else ""
 
 
 def _content(text: str) -> set[str]:
@@ -86,8 +104,11 @@ def _longest(pairs: list[tuple[Doc, Leaf]]) -> tuple[Doc, Leaf]:
 
 def _held(instruction: str, kind: str) -> str:
     """The request's own value of a kind that is known by its form."""
-    found = re.search(FORMS[kind], instruction) if kind in FORMS else None
-    return f"It is {found[0]}, as I wrote." if found else ""
+    found = [s for s in _sentences(instruction) if kind in FORMS and re.search(FORMS[kind], s)]
+    values = [m[0] for s in found for m in re.finditer(FORMS[kind], s)]
+    if len(values) > 1:  # which of them is meant stands around them
+        return f"As I said: {' '.join(found)}"
+    return f"It is {values[0]}, as I wrote." if values else ""
 
 
 def _parameter(docs: tuple[Doc, ...], asked: str, kind: str) -> tuple[Doc, Leaf] | None:
@@ -102,7 +123,8 @@ def _parameter(docs: tuple[Doc, ...], asked: str, kind: str) -> tuple[Doc, Leaf]
 
     def nearness(leaf: Leaf) -> int:
         own = wanted & _content(leaf.words)
-        return 2 * len(own) + len(wanted & _content(leaf.meaning) - own)
+        counted = leaf.type == "integer" and "how many" in asked
+        return 2 * len(own) + len(wanted & _content(leaf.meaning) - own) + counted
 
     best = max(leaves, key=lambda pair: (nearness(pair[1]), pair[1].required), default=None)
     return best if best and nearness(best[1]) >= 2 else None
@@ -129,4 +151,10 @@ def _made(instruction: str, docs: tuple[Doc, ...], doc: Doc, leaf: Leaf, seed: i
     if leaf.identity:
         return UNKNOWN
     rng = fields.rng_of(seed, instruction, leaf.words)
-    return f"The {leaf.words} is {phrasing.spoken(rng, leaf, People(docs, seed).value(rng, doc, leaf))}."
+    value = People(docs, seed).value(rng, doc, leaf)
+    if leaf.kind == "word" and not leaf.choices and not leaf.bounds and not fields.has_pool(leaf.path[-1]):
+        if example := EXAMPLE.search(leaf.meaning):
+            value = example[1]
+        elif not leaf.required and leaf.type in ("string", "array"):
+            return NO_PREFERENCE  # any word would do as badly
+    return f"The {leaf.words} is {phrasing.spoken(rng, leaf, value)}."
