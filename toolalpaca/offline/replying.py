@@ -60,10 +60,13 @@ def user_reply(instruction: str, docs: tuple[Doc, ...], question: str, seed: int
             return f"It is {value}."
         return again(instruction, question) or ("Yes, please." if AGREEING.match(question) else NO_PREFERENCE)
     doc, leaf = found[0], _typed(found[1], kind)
+    stated = _stated(instruction, leaf)
+    if leaf.kind == "text" and stated:  # where a text ends is hard to tell
+        return stated
     if (value := _in_request(instruction, leaf)) is not None:
         rng = fields.rng_of(seed, instruction, leaf.words)
         return f"The {leaf.words} is {phrasing.spoken(rng, leaf, value)}."
-    return _stated(instruction, leaf) or _made(instruction, docs, doc, leaf, seed)
+    return stated or _made(instruction, docs, doc, leaf, seed)
 
 
 def from_request(instruction: str, question: str) -> str:
