@@ -15,6 +15,7 @@ VARIABLES = {
     "openapi": {"name": "N1", "description": "D1", "link": "L1", "introduction": "I1", "functions": "F1"},
     "openapi_repair": {"name": "N1", "spec": "S1", "error": "E1", "functions": "F1"},
     "instructions": {
+        "name": "N1",
         "documentation": "D1",
         "style": "short",
         "n": 5,

@@ -5,6 +5,7 @@ A list of APIs comes in; tools, instructions and labelled, filtered instances go
 apis              API lists in all their forms
 api_tables        tables of Markdown lists
 toolset           an API becomes a tool with five parts
+specified         a specification against its functions
 instructions      what people ask of a tool
 quality           near-duplicates, what must not stand there, diversity
 simulation        the three agents act an instruction out

@@ -149,6 +149,7 @@ class Instructor:
 
     def _prompt(self, tool: dict[str, Any], style: str, scenario: str, n: int, asked: list[str]) -> Prompt:
         variables = {
+            "name": tool["name"],
             "documentation": tool["documentation"],
             "style": style,
             "n": n,

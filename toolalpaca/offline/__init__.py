@@ -14,6 +14,7 @@ lexicon        words that values are made of
 verbs          verbs of functions and of requests
 inflection     forms of English words
 asking         instructions, drawn from a plan of calls
+replying       the user's answers to questions
 phrasing       how requests are put
 planner        from an instruction back to its calls
 reading        documentation read as functions
@@ -24,6 +25,7 @@ respond        the server's responses
 failing        what goes wrong at the server
 memory         what an instance has seen and done
 fields         kinds of fields and values of each
+describing     kinds of fields by what is said of them
 generation     values that a schema accepts
 conforming     the same for any schema
 patterns       texts for regular expressions

@@ -106,7 +106,7 @@ class OfflineModel(ChatModel):
                 teaching.functions_text(tool) if prompt.name == "functions" else teaching.openapi_text(tool)
             )
         if prompt.name == "instructions":
-            tool = teaching.documented(library, v["documentation"])
+            tool = teaching.documented(library, v["name"], v["documentation"])
             return teaching.instructions_text(tool, v) if tool else ""
         if prompt.name == "executor":
             tool = teaching.authored(library, v["openapi"], v["function"])

@@ -171,10 +171,11 @@ def authored(library: Library, openapi: str, function: str = "") -> AuthoredTool
     return None if tool is None or (function and tool.function(function) is None) else tool
 
 
-def documented(library: Library, documentation: str) -> AuthoredTool | None:
-    """The authored tool that a documentation text is about: all of its functions, each in its own words."""
-    heads = [(doc.name, doc.description) for doc in read(documentation)]
-    return library.with_functions(heads)
+def documented(library: Library, name: str, documentation: str) -> AuthoredTool | None:
+    """The authored tool of an API's name, where a documentation text is about all of its functions."""
+    tool = library.named(name)
+    heads = {(doc.name, doc.description) for doc in read(documentation)}
+    return tool if tool and heads == {(f.name, f.description) for f in tool.functions} else None
 
 
 def server_text(tool: AuthoredTool, variables: Json) -> str:

@@ -288,7 +288,6 @@ class Library:
         self.tools = tools
         self._by_key = {tool.key: tool for tool in tools}
         self._by_name = {tool.name.casefold(): tool for tool in tools}
-        self._by_functions = {frozenset((f.name, f.description) for f in t.functions): t for t in tools}
         self._asked = {normal(asked.text): (tool, asked) for tool in tools for asked in tool.instructions}
 
     @functools.cached_property
@@ -306,10 +305,6 @@ class Library:
     def keyed(self, key: str) -> AuthoredTool | None:
         """The tool that a specification's `x-world` names."""
         return self._by_key.get(key)
-
-    def with_functions(self, heads: list[tuple[str, str]]) -> AuthoredTool | None:
-        """The tool with just these functions, by name and description."""
-        return self._by_functions.get(frozenset(heads))
 
     def asked(self, instruction: str) -> tuple[AuthoredTool, AuthoredInstruction] | None:
         """The tool and the authored instruction of a text, however it is spaced and punctuated."""
