@@ -16,7 +16,7 @@ from toolalpaca.evaluation import judge
 from toolalpaca.evaluation.metrics import agreement, rate
 from toolalpaca.evaluation.scored import read_episodes
 from toolalpaca.files import read_jsonl, read_records
-from toolalpaca.models.boundary import ModelConfig
+from toolalpaca.models.boundary import configured, load_models_file
 from toolalpaca.runs.stage import Run
 from toolalpaca.schema import Task, Tool, ToolAlpacaError, to_row
 
@@ -28,9 +28,11 @@ def main() -> int:
     arguments.add_argument(
         "--votes", type=int, default=1, metavar="K", help="opinions per episode (default: 1)"
     )
-    arguments.add_argument("--temperature", type=float, help="default: 0 for one vote, 1 for several")
     arguments.add_argument(
-        "--max_tokens", type=cli.number(1), default=1024, help="of a reply (default: 1024)"
+        "--temperature", type=float, help="default: that of --models, else 0 for one vote, 1 for several"
+    )
+    arguments.add_argument(
+        "--max_tokens", type=cli.number(1), help="of a reply (default: that of --models, else 1024)"
     )
     arguments.add_argument(
         "--name", default="judgements", help="output file, without .jsonl (default: judgements)"
@@ -40,7 +42,9 @@ def main() -> int:
         "--prompts", metavar="DIR", help="folder whose *.jinja replace the packaged prompts"
     )
     arguments.add_argument(
-        "--models", metavar="FILE", help="YAML: parameters of the role judge; overrides --judge"
+        "--models",
+        metavar="FILE",
+        help="YAML: parameters of the role judge; overrides --judge, and the flags above override it",
     )
     arguments.add_argument(
         "--max_cost",
@@ -55,7 +59,11 @@ def main() -> int:
     if args.judge == "offline":
         raise ToolAlpacaError("the embedded teacher is no judge: give openai/<model> or hf/<path>")
     judge.check_name(args.name)
-    temperature = args.temperature if args.temperature is not None else float(args.votes > 1)
+    settings = {"temperature": float(args.votes > 1), "max_tokens": 1024}
+    models = load_models_file(args.models) if args.models else {}
+    asked = {name: getattr(args, name) for name in settings}
+    judging = configured(models, "judge", args.judge, asked, settings)
+    settings = {name: getattr(judging, name) for name in settings}
 
     folder = Path(args.run)
     episodes = [episode for episode in read_episodes(folder) if judge.judgeable(episode)]
@@ -71,11 +79,8 @@ def main() -> int:
             f"not judged: {len(episodes) - len(rows)} episodes whose task or tool is not in tasks.jsonl "
             "and toolset.jsonl"
         )
-    with Run.open(folder, args.name, {**vars(args), "temperature": temperature}) as run:
-        if not run.models_file.keys() & {"judge", "default"}:
-            run.models_file["judge"] = ModelConfig(
-                args.judge, temperature=temperature, max_tokens=args.max_tokens
-            )
+    with Run.open(folder, args.name, {**vars(args), **settings}) as run:
+        run.models_file["judge"] = judging
         run.stage(
             args.name,
             rows,

@@ -17,7 +17,7 @@ from toolalpaca.agents.executors import choice
 from toolalpaca.evaluation import attempts, benchmark
 from toolalpaca.files import read_jsonl, write_jsonl
 from toolalpaca.models import react
-from toolalpaca.models.boundary import ModelConfig
+from toolalpaca.models.boundary import configured, load_models_file
 from toolalpaca.models.process import prepare_process
 from toolalpaca.runs.stage import Run
 from toolalpaca.schema import ToolAlpacaError, to_row
@@ -45,7 +45,10 @@ def main() -> int:
     group.add_argument("--samples", type=int, default=1, metavar="K", help="episodes per task (default: 1)")
     group.add_argument("--max_steps", type=int, default=assistant.MAX_STEPS, help="(default: %(default)s)")
     group.add_argument(
-        "--max_tokens", type=cli.number(1), metavar="N", help="of one reply (default: the model's own)"
+        "--max_tokens",
+        type=cli.number(1),
+        metavar="N",
+        help="of one reply (default: that of --models, else the model's own)",
     )
     group.add_argument(
         "--strict",
@@ -71,9 +74,12 @@ def main() -> int:
     tasks, tools = benchmark.load_tasks(args.tasks)
     rows = attempts.attempt_rows(tasks[: args.limit], args.samples)
 
-    with Run.open(args.out, attempts.STAGE, {**vars(args), "builtins": builtins}) as run:
-        if args.max_tokens and "student" not in run.models_file:
-            run.models_file["student"] = ModelConfig(args.model, max_tokens=args.max_tokens)
+    models = load_models_file(args.models) if args.models else {}
+    acting = configured(models, "student", args.model, {"max_tokens": args.max_tokens}, {})
+    settings = {"builtins": builtins, "max_tokens": acting.max_tokens}
+
+    with Run.open(args.out, attempts.STAGE, {**vars(args), **settings}) as run:
+        run.models_file["student"] = acting
         student = run.model(args.model, role="student", seed=args.seed)
         attempt = attempts.Attempts(
             {tool.tool_id: tool for tool in tools},

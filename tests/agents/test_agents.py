@@ -70,7 +70,7 @@ def test_an_action_is_executed_and_the_answer_ends_the_episode():
         (call({"Question": 3}, "getDetails"), "invalid_arguments", ["Question", "text", "3"]),
         (call({"question": "What?"}, "getDetails"), "invalid_arguments", ["'question'", "Question"]),
         (call({"zone": "CET"}, "getCurrentDateTime"), "invalid_arguments", ["zone", "none"]),
-        (call({"question": "id?"}, "retrieveFromOutput"), "invalid_arguments", ["cut"]),
+        (call({"Question": "id?"}, "retrieveFromOutput"), "invalid_arguments", ["cut"]),
         ("I would search for it.", "parse_error", ["Action:", "Final Answer:"]),
     ],
 )
@@ -81,6 +81,19 @@ def test_a_mistake_is_told_and_can_be_corrected(text, error, named):
     assert (wrong.error, wrong.status, right.error, right.status) == (error, 0, "", 200)
     assert all(word in wrong.response for word in named), wrong.response
     assert wrong.response in talker.prompts[1].messages[-1]["content"]
+
+
+@pytest.mark.parametrize("name", ["getDetails", "searchPlants"])
+def test_a_name_at_the_head_of_a_refusal_keeps_its_spelling(name):
+    refused = play([call({"wish": "fern"}, name), ANSWER])[0].steps[0]
+    assert refused.error == "invalid_arguments" and refused.response.startswith(f"Error: {name} has no ")
+
+
+def test_all_built_in_tools_spell_their_argument_as_the_published_checkpoints_do():
+    spelled = {p.name for f in builtin_functions() for p in f.parameters}
+    assert spelled == {"Question"}
+    wrong = play([call({"question": "Which one?"}, "retrieveFromOutput"), ANSWER])[0].steps[0]
+    assert wrong.response == "Error: retrieveFromOutput has no parameter 'question'; it takes Question"
 
 
 def test_text_that_cannot_be_read_is_kept_and_ends_the_episode_after_two_pardons():
@@ -232,7 +245,7 @@ def test_the_date_is_the_instances_own_and_the_same_in_every_run():
 def test_a_long_response_is_cut_and_its_rest_can_be_looked_up():
     many = {"plants": [{"id": i, "name": f"plant {i}"} for i in range(200)]}
     reply = f"Status Code: 200. Response: {json.dumps(many)}"
-    lookup = call({"question": "id of plant 150"}, "retrieveFromOutput")
+    lookup = call({"Question": "id of plant 150"}, "retrieveFromOutput")
     result, _, _, environment = play([SEARCH, lookup, ANSWER], [reply], ['{"id": 150}'], max_observation=500)
     cut, found = result.steps
     assert len(cut.response) < 620 and "500 of" in cut.response and "retrieveFromOutput" in cut.response

@@ -9,8 +9,9 @@ from scripted import Scripted
 from scripted_endpoint import serve
 
 from toolalpaca.evaluation.judge import Judge, check_name, opinion, parse_verdict
+from toolalpaca.files import read_records, write_jsonl
 from toolalpaca.models.retrying import JUDGE_TRIES
-from toolalpaca.schema import Episode, ReplyError, Tool, ToolAlpacaError, to_row
+from toolalpaca.schema import Episode, ReplyError, Task, Tool, ToolAlpacaError, to_row
 
 TIDES = 'Status Code: 200. Response: {"high": "06:42"}'
 JSON = '{"process": "%s", "response": "%s"}'
@@ -161,6 +162,32 @@ def test_a_judge_that_never_gives_a_verdict_is_unscored_with_the_reason():
     assert "unreadable_verdict" in judged["unscored"]
     assert len(model.prompts) == JUDGE_TRIES
     assert vote("", "", JSON % ("Yes", "No"))[0]["response"] == "No"
+
+
+@pytest.mark.parametrize(
+    ("line", "flags", "sent"),
+    [
+        ("judge: {model: openai/j}", ["--temperature", 0.3, "--max_tokens", 77], (0.3, 77)),
+        ("judge: {model: openai/j, temperature: 0.7, max_tokens: 50}", [], (0.7, 50)),
+        ("default: {model: openai/j, temperature: 0.7, max_tokens: 50}", ["--temperature", 0], (0, 50)),
+        ("judge: {model: openai/j}", [], (0, 1024)),
+        ("judge: {model: openai/j}", ["--votes", 2], (1, 1024)),
+    ],
+)
+def test_what_the_manifest_says_of_the_judge_is_what_is_sent(tmp_path, line, flags, sent):
+    run = tmp_path / "run"
+    write_tasks(tmp_path, [task("tides/0", "High tide at Dover?")])
+    write_tasks(run, read_records(tmp_path / "tasks.jsonl", Task))
+    write_jsonl(run / "episodes.jsonl", [to_row(Episode("tides/0", "tides", "High tide at Dover?", "m"))])
+    (run / "manifest.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "models.yaml").write_text(line, encoding="utf-8")
+    with serve(lambda body: JSON % ("Yes", "Yes")) as endpoint:
+        given = ["--judge", "openai/other", "--models", tmp_path / "models.yaml", *flags]
+        done = script("judge.py", run, *given, url=endpoint.url)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((run / "manifest.json").read_text())["stages"]["judgements"]
+    assert {(r["model"], r["temperature"], r["max_tokens"]) for r in endpoint.requests} == {("j", *sent)}
+    assert (manifest["config"]["temperature"], manifest["config"]["max_tokens"]) == sent
 
 
 @pytest.mark.parametrize("name", ["episodes", "Tasks", "verdicts", "run_agent", "", "a/b", "..", ".x", "a\n"])

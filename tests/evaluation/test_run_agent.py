@@ -1,5 +1,7 @@
 """eval/run_agent.py and eval/score.py as a user runs them, against models that behave and that do not."""
 
+import json
+
 import datasets
 import pytest
 from evaluation_run import DONE, GOOD, rows, run_agent, said, script, task, write_tasks
@@ -105,6 +107,18 @@ def test_samples_and_native_function_calling(tmp_path):
     assert [e["sample"] for e in rows(tmp_path, "episodes")] == [0, 1, 2]
     assert script("score.py", tmp_path / "run").returncode == 0
     assert all(v["overall"] and not v["findings"] for v in rows(tmp_path, "verdicts"))
+
+
+@pytest.mark.parametrize(("flags", "sent"), [([], 50), (["--max_tokens", 77], 77)])
+def test_what_the_manifest_says_of_the_student_is_what_is_sent(tmp_path, flags, sent):
+    write_tasks(tmp_path, [task("tides/0", "High tide at Dover?")])
+    (tmp_path / "models.yaml").write_text("student: {model: openai/s, max_tokens: 50}", encoding="utf-8")
+    with serve(lambda body: DONE) as endpoint:
+        done = run_agent(tmp_path, endpoint.url, "--models", tmp_path / "models.yaml", *flags)
+    assert done.returncode == 0, done.stderr
+    stages = json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]
+    assert [r["max_tokens"] for r in endpoint.requests] == [sent]
+    assert stages["run_agent"]["config"]["max_tokens"] == sent
 
 
 @pytest.mark.parametrize(

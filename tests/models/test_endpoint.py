@@ -129,6 +129,7 @@ def test_models_file(tmp_path: Path) -> None:
         ("teacher: {model: openai/a, 3: 4}", "unknown 3"),
         ("teacher: {model: openai/a, temperature: .nan}", "temperature should be a number"),
         ("teacher: {model: openai/a, parameters: {stream: true}}", "stream cannot be set"),
+        ("teacher: {model: openai/a, parameters: {temperature: 1}}", "temperature belongs beside"),
         ("teacher: {model: openai/a, parameters: {seed: '7'}}", "seed should be int"),
         ("teacher: {model: openai/a, parameters: {when: 2020-01-01}}", "no JSON can hold them"),
         ("teacher: {model: a, temprature: 1}", "unknown temprature"),

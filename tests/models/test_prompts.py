@@ -15,12 +15,13 @@ VARIABLES = {
     "openapi": {"name": "N1", "description": "D1", "link": "L1", "introduction": "I1", "functions": "F1"},
     "openapi_repair": {"name": "N1", "spec": "S1", "error": "E1", "functions": "F1"},
     "instructions": {
+        "name": "N1",
         "documentation": "D1",
-        "openapi": "O1",
         "style": "short",
         "n": 5,
         "scenario": "ordinary",
         "first": 6,
+        "asked": ["A1", "A2"],
     },
     "assistant": {
         "documentation": "D1",
@@ -48,7 +49,7 @@ VARIABLES = {
 }
 
 
-def text_of(name, **changes):
+def text_of(name, /, **changes):
     return "\n".join(m["content"] for m in Prompt(name, {**VARIABLES[name], **changes}).messages)
 
 
@@ -92,7 +93,76 @@ def test_each_scenario_steers_or_leaves_alone_what_it_should(name):
 def test_styles_and_counts_of_instructions():
     assert "one or two sentences" in text_of("instructions")
     assert "three to five sentences" in text_of("instructions", style="story")
-    assert "Number them from 6" in text_of("instructions")
+    assert "Number from 6" in text_of("instructions")
+
+
+@pytest.mark.parametrize(
+    ("changes", "all_functions", "already"),
+    [
+        ({}, True, True),
+        ({"n": 3}, True, True),
+        ({"n": 2}, False, True),
+        ({"n": 1, "style": "story"}, False, True),
+        ({"asked": []}, True, False),
+        ({"scenario": "no_suitable_tool"}, False, True),
+        ({"scenario": "server_error"}, False, True),  # each needs one call only
+    ],
+)
+def test_few_requests_need_not_use_every_function_and_what_was_asked_is_shown(
+    changes, all_functions, already
+):
+    text = text_of("instructions", **changes)
+    assert ("use every function" in text) is all_functions
+    assert ("asked already" in text and "- A1" in text) is already
+
+
+def test_a_scenario_lifts_the_rule_that_it_goes_against():
+    assert "Set rule 2 aside" in text_of("instructions", scenario="missing_information")
+    assert "Set rule 1 aside" in text_of("instructions", scenario="no_suitable_tool")
+    assert "aside" not in text_of("instructions")
+
+
+# For each prompt another API, tool or instance, and what of the two prompts is the same from the start.
+CHANGES = {
+    "introduction": ({"name": "N2"}, "one paragraph of 60 to 120 words"),
+    "functions": ({"name": "N2"}, "Names are camelCase"),
+    "openapi": ({"name": "N2"}, "minLength"),
+    "openapi_repair": ({"functions": "F2"}, "complete it"),
+    "instructions": ({"n": 2, "first": 9, "style": "story", "asked": []}, "D1"),
+    "assistant": ({"documentation": "D2", "functions": ["g"]}, "How to work"),
+    "user": ({"instruction": "I2"}, "D1"),
+    "executor": ({"exchanges": [], "scenario": "server_error", "feedback": ""}, "O1"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_never_changes_comes_first_so_that_prefix_caches_work(name):
+    changes, shared = CHANGES[name]
+    one, other = text_of(name), text_of(name, **changes)
+    same = next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    assert shared in one[:same]
+    rules = Prompt(name, VARIABLES[name]).messages[0]["content"]
+    assert len(rules) > 300 and rules[:300] in other
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("openapi", ["description is the function's Output", "`required`", "`maxLength`", "`minItems`"]),
+        ("functions", ["one JSON object on one line", "bullets"]),
+        ("assistant", ["plain text", "no Markdown"]),
+        ("student", ["plain text"]),
+        ("student_vicuna", ["plain text"]),
+        ("executor", ["The request was checked"]),
+    ],
+)
+def test_what_models_got_wrong_is_asked_for(name, words):
+    assert all(word in text_of(name) for word in words)
+
+
+def test_the_judge_is_asked_for_the_bare_word():
+    given = {"documentation": "D", "instruction": "I", "gold": [], "steps": [], "answer": "A"}
+    assert "one bare word, Yes, No or Uncertain" in Prompt("judge", given).messages[0]["content"]
 
 
 def test_a_builtin_that_is_switched_off_is_not_named():

@@ -516,8 +516,8 @@ def openings(instances):
 
 def test_function_names_are_seldom_made_of_the_words_of_the_request():
     """Otherwise composing the name lowers the loss, and reading the list is never learned."""
-    made = instances("ordinary=1")
-    calls = [(i["instruction"], s["function"]) for i in made for s in i["steps"]]
+    made = instances(DEFAULT_SCENARIOS, 50, per_tool=10)  # of 176 calls, one draw holds 10% and another 16%
+    calls = [(i["instruction"], s["function"]) for i in made for s in i["steps"] if s["status"]]
     assert composed_names(calls) <= 0.12
     assert not [i for i in made if re.search(r"\(\w[\w ]*: ", i["instruction"])], "values in brackets"
 
@@ -613,7 +613,7 @@ def test_a_success_without_content_is_a_success():
     act = Simulator(Tools([tool]), model, model, NoContent(), builtins=list(BUILTINS))
     row.pop("filter")
     made = asyncio.run(act(row))
-    calls = [step["function"] for step in made["steps"] if step["status"]]
+    calls = [(step["function"], step["input"]) for step in made["steps"] if step["status"]]
     assert calls and len(calls) == len(set(calls)), made["steps"]
     assert "could not" not in made["final_output"] and "not answer" not in made["final_output"]
 

@@ -34,6 +34,7 @@ def _builtin(name: str, description: str, output: str, **parameters: str) -> Fun
     )
 
 
+# `Question` with its capital is what the published checkpoints were trained to write.
 BUILTINS = {
     f.name: f
     for f in (
@@ -48,7 +49,7 @@ BUILTINS = {
             RETRIEVE,
             "Look something up in the latest tool response that was cut because it was too long.",
             "the part of that response which answers the question.",
-            question="What to look for.",
+            Question="What to look for.",
         ),
     )
 }

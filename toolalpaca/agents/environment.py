@@ -131,7 +131,8 @@ class Environment:
         return Observation(found[: self.max_observation])
 
     def _refuse(self, slug: str, message: str) -> Observation:
-        return Observation(f"Error: {message[0].upper()}{message[1:]}", slug)
+        # No capital after the colon: a message may begin with a name, which a model copies as it reads it.
+        return Observation(f"Error: {message}", slug)
 
     def _choices(self) -> str:
         return f"The functions are: {', '.join(self.names)}."

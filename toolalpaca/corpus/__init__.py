@@ -7,6 +7,7 @@ api_tables        tables of Markdown lists
 function_lists    the functions that a model designs, read
 api_bullets       bullets of Markdown lists
 toolset           an API becomes a tool with five parts
+specified         a specification against its functions
 instructions      what people ask of a tool
 instruction_lists  the list that a model writes, item by item
 quality           near-duplicates, what must not stand there, diversity

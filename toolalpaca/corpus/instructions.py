@@ -122,7 +122,7 @@ class Instructor:
         for style, scenario, wanted in self._plan(tool):
             have, sample, again = 0, 0, None
             while have < wanted and sample < self.tries:
-                prompt = again or self._prompt(shown, style, scenario, wanted - have, len(kept) + 1)
+                prompt = again or self._prompt(shown, style, scenario, wanted - have, kept)
                 reply = (await self.model.complete(prompt, sample)).text
                 try:
                     items = parse_list(reply)
@@ -140,7 +140,7 @@ class Instructor:
                         have += 1
                 if have == before:
                     self.model.reject(prompt, sample, last.reason if not items else "nothing_kept")
-                    fresh = self._prompt(shown, style, scenario, wanted - have, len(kept) + 1)
+                    fresh = self._prompt(shown, style, scenario, wanted - have, kept)
                     again = fresh.again(reply, _wrong(rows[first:]) if items else last.detail)
                 sample += 1
         if not kept:
@@ -157,14 +157,15 @@ class Instructor:
             return requests(known)
         return plan(tool["tool_id"], self.shares, self.per_tool, self.seed)
 
-    def _prompt(self, tool: dict[str, Any], style: str, scenario: str, n: int, first: int) -> Prompt:
+    def _prompt(self, tool: dict[str, Any], style: str, scenario: str, n: int, asked: list[str]) -> Prompt:
         variables = {
+            "name": tool["name"],
             "documentation": tool["documentation"],
-            "openapi": tool["openapi"],
             "style": style,
             "n": n,
             "scenario": scenario,
-            "first": first,
+            "first": len(asked) + 1,
+            "asked": list(asked),
         }
         return Prompt("instructions", variables, prompts=self.prompts)
 

@@ -11,14 +11,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from toolalpaca.corpus import specified
 from toolalpaca.corpus.apis import Api
 from toolalpaca.corpus.function_lists import parse_functions
 from toolalpaca.models.boundary import ChatModel, Completion, Fault, ask
 from toolalpaca.models.plain import plain_text, without_comment
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import TOOL_TRIES
+from toolalpaca.openapi.documents import compact
 from toolalpaca.openapi.telling import untold
-from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of, validate
+from toolalpaca.openapi.validation import documentation_of, extract_spec, functions_of
 from toolalpaca.schema import ReplyError, RowFailure, Tool, to_row
 
 VARIANT_SAMPLES = 1000  # sample indices set aside for each variant of an API
@@ -107,11 +109,11 @@ class Toolsmith:
     async def specification(self, api: Api, introduction: str, functions: str) -> str:
         """A valid OpenAPI document with all of the functions, repaired where it must be.
 
-        A reply that is not valid goes back with the validator's message; when its repair fails as well, the
-        document is written anew.
+        A reply that is not valid or differs from the functions goes back with all that is wrong; when its
+        repair fails as well, the document is written anew.
 
         Raises:
-            RowFailure: `invalid_openapi` or `functions_missing`, after `tries` replies.
+            RowFailure: `invalid_openapi`, `functions_missing` or `functions_differ`, after `tries` replies.
         """
         variables = {
             "name": api.name,
@@ -121,27 +123,22 @@ class Toolsmith:
             "functions": functions,
         }
         first = Prompt("openapi", variables, prompts=self.prompts)
-        names = NAME.findall(functions)
         left, fresh, prompt, sample = self.tries, 0, first, 0
         while True:
             completion = await self.model.complete(prompt, sample)
             left -= 1
+            text = completion.text
             try:
                 text = extract_spec(completion.text)
-                validate(text)
-                lost = [n for n in names if n not in {f.name for f in functions_of(text)}]
-                if lost:
-                    raise ReplyError(
-                        "functions_missing", f"the functions {', '.join(lost)} are missing in paths"
-                    )
-                return text
+                specified.check(functions, text)
+                return specified.with_outputs(functions, text)
             except ReplyError as error:
                 self.model.reject(prompt, sample, error.reason)
                 if not left:
                     raise RowFailure(error.reason, error.detail, attempts=self.tries) from None
                 if prompt is first:
                     repair = {"name": api.name, "functions": functions}
-                    repair |= {"spec": completion.text, "error": error.detail}
+                    repair |= {"spec": compact(text), "error": error.detail}
                     prompt, sample = Prompt("openapi_repair", repair, prompts=self.prompts), 0
                 else:
                     fresh += 1

@@ -9,7 +9,7 @@ import math
 import typing
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -167,6 +167,21 @@ def load_models_file(path: str | Path) -> dict[str, ModelConfig]:
     return models
 
 
+def configured(
+    models: dict[str, ModelConfig], role: str, name: str, given: dict[str, Any], otherwise: dict[str, Any]
+) -> ModelConfig:
+    """The model of a role: its entry of a `--models` file, else `name`, with what a command line asks of it.
+
+    Args:
+        given: fields that a flag was given for; None for one that was not. A flag comes before the file.
+        otherwise: fields for which there is a default, where neither the flag nor the file says anything.
+    """
+    config = models.get(role) or models.get("default") or ModelConfig(name)
+    asked = {field: value for field, value in given.items() if value is not None}
+    open_fields = {f: v for f, v in otherwise.items() if f not in asked and getattr(config, f) is None}
+    return replace(config, **asked, **open_fields)
+
+
 def _complaint(kind: Any, least: float, value: Any) -> str:
     if isinstance(value, bool) and kind is not bool:
         return "is no yes or no"
@@ -180,6 +195,8 @@ def _complaint(kind: Any, least: float, value: Any) -> str:
 
 
 def _wrong_parameter(parameters: dict[Any, Any]) -> str:
+    if beside := sorted({"temperature", "max_tokens"} & parameters.keys()):
+        return f"{', '.join(beside)} belongs beside the role's model, where it is what is sent and recorded"
     if own := sorted(OWN_PARAMETERS & parameters.keys()):
         return f"{', '.join(own)} cannot be set: each request is one conversation and wants one whole reply"
     if not isinstance(parameters.get("seed", 0), int):

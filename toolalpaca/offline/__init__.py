@@ -15,6 +15,7 @@ verbs          verbs of functions and of requests
 inflection     forms of English words
 nouns          what people say for names that nobody says
 asking         instructions, drawn from a plan of calls
+replying       the user's answers to questions
 phrasing       how requests are put
 planner        from an instruction back to its calls
 reading        documentation read as functions
@@ -25,6 +26,7 @@ respond        the server's responses
 failing        what goes wrong at the server
 memory         what an instance has seen and done
 fields         kinds of fields and values of each
+describing     kinds of fields by what is said of them
 generation     values that a schema accepts
 conforming     the same for any schema
 patterns       texts for regular expressions

@@ -56,7 +56,7 @@ def next_step(name: str, variables: dict[str, Any], history: list[dict[str, str]
     if state.results and state.results[-1].cut and RETRIEVE in available and not state.retrieved:
         question = f"What are the last three of the {calls[done - 1].doc.object}?"
         thought = "The response was cut, so I look up what it ends with."
-        return render_action(thought, RETRIEVE, dumps({"question": question}), style)
+        return render_action(thought, RETRIEVE, dumps({"Question": question}), style)
     if done == len(calls):
         return render_answer(*answer(state.results), style)
     return _act(calls, done, state, available, style)

@@ -13,7 +13,6 @@ from toolalpaca.files import dumps
 from toolalpaca.offline import design, fields, generation, phrasing, vocabulary
 from toolalpaca.offline.planner import Call, From, plan, provides
 from toolalpaca.offline.reading import Doc, Leaf, read
-from toolalpaca.openapi.jsonschemas import Json
 from toolalpaca.schema import Scenario
 
 TRIES = 6
@@ -23,8 +22,8 @@ STEPS = {1: 72, 2: 9, 3: 8, 4: 8, 5: 3}  # calls of an ordinary plan; failures a
 # about as often as all steps are.
 ALONE = {Scenario.MISSING_INFORMATION: (40, 60), Scenario.LONG_OUTPUT: (40, 60)}
 FINDING = {"search", "list", "get", "update", "delete", "rate", "share", "track"}  # what can fail to find
+CALENDAR = {"month": (1, 12), "day": (1, 28), "hour": (0, 23), "minute": (0, 59), "week": (1, 52)}
 STRICT = {"city", "country", "region", "person", "title", "language", "company"}  # kinds with capitals
-Schemas = dict[tuple[str, str], Json]
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,10 @@ class Asked:
 
 
 class People:
-    """Those who ask things of one tool.
+    """Those who ask things of one tool."""
 
-    `schemas` holds the JSON Schemas of parameters by (function, parameter), for the bounds and patterns
-    that the documentation does not tell.
-    """
-
-    def __init__(self, docs: tuple[Doc, ...], seed: int, schemas: Schemas | None = None):
-        self.docs, self.seed, self.schemas = docs, seed, schemas or {}
+    def __init__(self, docs: tuple[Doc, ...], seed: int):
+        self.docs, self.seed = docs, seed
         # A list of objects is nothing that people would say in a sentence
         self.askable = tuple(doc for doc in docs if doc.verb and not doc.unsaid) or docs
 
@@ -104,8 +99,8 @@ class People:
         return Asked(phrasing.text_of(rng, draft.parts, style, self.seed), tuple(draft.calls))
 
     def value(self, rng: random.Random, doc: Doc, leaf: Leaf) -> Any:
-        """A value that a person would give for a parameter and that its schema allows."""
-        schema = self.schemas.get((doc.name, leaf.path[0]), {}) if len(leaf.path) == 1 else {}
+        """A value that a person would give for a parameter and that its documentation allows."""
+        schema = dict(leaf.bounds)
         if leaf.type == "boolean":
             return rng.random() < 0.8
         if leaf.type == "array":
@@ -238,7 +233,7 @@ def _plain(rng: random.Random, leaf: Leaf, seed: int) -> Any:
     if kind in ("integer", "number"):
         found, span = fields.natural(name)
         if found not in ("int", "num", "year"):
-            found, span = "int", (1, 100)
+            found, span = "int", CALENDAR.get(leaf.words.split()[-1], (1, 100))
         if kind == "integer" and found == "num":
             found, span = "int", (max(1, span[0]), max(2, span[1]))
         return fields.number(rng, found, *span)
@@ -252,19 +247,3 @@ def identifier(rng: random.Random, thing: str) -> str:
     parts = thing.split()
     letters = "".join(p[0] for p in parts)[:3] if len(parts) > 1 else thing[:3]
     return f"{letters.upper()}{rng.randrange(100, 99_999)}"
-
-
-def user_reply(instruction: str, docs: tuple[Doc, ...], question: str, seed: int) -> str:
-    """What the person answers to the assistant's question: the same whenever it is asked."""
-    asked = question.lower()
-    # What the request itself lacks comes before the like-named parameters of other functions.
-    lacking = [(c.doc, x) for c in plan(docs, instruction) for x in c.missing() if x.words in asked]
-    mentioned = lacking or [(d, x) for d in docs for x in d.leaves if x.words in asked]
-    if not mentioned:
-        return "I have no preference, please decide for me."
-    doc, leaf = max(mentioned, key=lambda pair: len(pair[1].words))
-    if leaf.identity:
-        return "I'm sorry, I don't know that."
-    rng = fields.rng_of(seed, instruction, leaf.words)
-    value = People(docs, seed).value(rng, doc, leaf)
-    return f"The {leaf.words} is {phrasing.spoken(rng, leaf, value)}."

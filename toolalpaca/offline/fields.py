@@ -212,9 +212,18 @@ def string(rng: random.Random, kind: str, seed: int = 0, name: str = "") -> str:
         return f"{''.join(rng.sample('ABCDEFGHJKLMNPRSTUVWXYZ', 2))}{rng.randrange(1000, 99999)}"
     if kind == "version":
         return f"{rng.randrange(1, 9)}.{rng.randrange(20)}.{rng.randrange(10)}"
-    if kind == "word" and (own := POOLS.get((words(name).removesuffix(" name").split() or [""])[-1])):
+    if kind == "word" and (own := _own_pool(name)):
         return rng.choice(own)
     return rng.choice(LISTS.get(kind, WORDS))
+
+
+def _own_pool(name: str) -> list[str] | None:
+    return POOLS.get((words(name).removesuffix(" name").split() or [""])[-1])
+
+
+def has_pool(name: str) -> bool:
+    """Whether values of just this name are known, such as breeds."""
+    return _own_pool(name) is not None
 
 
 def number(rng: random.Random, kind: str, low: float, high: float) -> int | float:

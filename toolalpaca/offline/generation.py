@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolalpaca.offline import fields
+from toolalpaca.offline.describing import described_kind
 from toolalpaca.offline.patterns import matching
 from toolalpaca.openapi.jsonschemas import Json, follow, object_view, types_of
 
@@ -226,10 +227,12 @@ def text(schema: Json, rng: random.Random, seed: int, name: str) -> str:
     elif not form and (name == "id" or name.endswith(("Id", "_id", "ID"))):
         value = f"{''.join(c for c in name.upper() if c.isalpha())[:3]}{rng.randrange(100, 99_999)}"
     else:
-        example = schema.get("example")
-        known = form or kind != "word"
+        example, wanted = schema.get("example"), fields.string_kind(name, form)
+        known = form or kind != "word" or fields.has_pool(name)
+        if not known:
+            wanted = described_kind(name, str(schema.get("description", ""))) or wanted
         value = example if not known and isinstance(example, str) and example else fields.string(
-            rng, fields.string_kind(name, form), seed, name)  # fmt: skip
+            rng, wanted, seed, name)  # fmt: skip
     if len(value) < least:
         value += "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(least - len(value)))
     return value if most is None else value[: int(most)]

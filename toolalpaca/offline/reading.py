@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from toolalpaca.offline.fields import PREPOSITIONS, natural, string_kind
 from toolalpaca.offline.inflection import singular, words
@@ -24,6 +25,9 @@ DECLARED = re.compile(
 )
 STRUCTURE = re.compile(r"^\s*- Structure:\s*(.*)$", re.MULTILINE)
 
+NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+LIMITS = {"Over": "exclusiveMinimum", "Under": "exclusiveMaximum", "In steps of": "multipleOf"}
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -41,6 +45,8 @@ class Leaf:
     kind: str = "word"
     items: str = "string"
     sayable: bool = True  # whether people say its words at all
+    bounds: tuple[tuple[str, Any], ...] = ()  # JSON Schema keywords with their values
+    meaning: str = field(default="", compare=False)  # all that is said of it
 
     @property
     def identity(self) -> str:
@@ -226,7 +232,26 @@ def _leaves(path: tuple[str, ...], text: str) -> list[Leaf]:
         kind_ = "date" if "YYYY-MM-DD" in rest and guess not in ("date", "datetime") else guess
     else:
         kind_ = natural(path[-1])[0] if base != "array" else string_kind(path[-1])
-    return [Leaf(path, spoken, required, base, values, kind_, items, sayable)]
+    return [Leaf(path, spoken, required, base, values, kind_, items, sayable, _bounds(rest, base), rest)]
+
+
+def _bounds(text: str, base: str) -> tuple[tuple[str, Any], ...]:
+    """The bounds of a value as documentation tells them; see `documentation.bounds_of`."""
+    sizes = {"string": ("minLength", "maxLength"), "array": ("minItems", "maxItems")}
+    low, high = sizes.get(base, ("minimum", "maximum"))
+    unit = {"string": " characters?", "array": " items?"}.get(base, "")
+    found: dict[str, Any] = {}
+    if span := re.search(rf"\. (?:From ({NUMBER})(?: to ({NUMBER}))?|Up to ({NUMBER})){unit}\.", text):
+        found |= {low: span[1], high: span[2] or span[3]}
+    if exactly := re.search(rf"\. Exactly ({NUMBER}){unit}\.", text):
+        found |= {low: exactly[1], high: exactly[1]}
+    for word, key in LIMITS.items():
+        if said := re.search(rf"\. {word} ({NUMBER})\.", text):
+            found[key] = said[1]
+    bounds = {key: json.loads(value) for key, value in found.items() if value}
+    if base == "string" and (pattern := re.search(r"\. Pattern: (\S+?)\.(?:\s|$)", text)):
+        bounds["pattern"] = pattern[1]
+    return tuple(bounds.items())
 
 
 def _inside(text: str) -> list[str]:

@@ -27,6 +27,11 @@ from toolalpaca.openapi.validation import check_response
 
 LIMITS = ("limit", "count", "size", "pagesize", "perpage", "maxresults", "top", "n", "quantity", "results")
 LONG = (40, 60)
+REWORKED = {  # what a text that was sent comes back as: it may be the same but for its blanks
+    "cleaned", "clean", "filtered", "censored", "sanitized", "sanitised", "corrected", "formatted",
+    "processed", "modified", "rewritten", "normalized", "normalised", "stripped", "trimmed",
+}  # fmt: skip
+RESULTS = ("result", "output", "result text", "output text")
 DONE = ("sent", "deleted", "active")  # what a request that succeeds has done
 
 
@@ -188,13 +193,8 @@ class _Entities:
             return "active"
         if name in DONE and isinstance(made, bool) and self.operation.method in ("post", "delete"):
             return True
-        text = self.arguments.get("text")
-        if isinstance(text, str) and name == "summary":
-            return _gist(text)
-        if isinstance(text, str) and name == "wordCount":
-            return len(_gist(text).split())
-        if isinstance(text, str) and name == "translation":
-            return f"({self.arguments.get('targetLanguage', 'translated')}) {text}"
+        if (worked := self._worked_on(name, spoken, made)) is not None:
+            return worked
         if name == "winner":
             options = [v for k, v in self.arguments.items() if k.startswith(("first", "second"))]
             return options[len(str(made)) % len(options)] if options else None
@@ -212,6 +212,20 @@ class _Entities:
                 return max(made, value) if head == "min" else min(made, value)
             if head not in ("min", "max", "first", "second", "from", "to") and not isinstance(value, list):
                 return value
+        return None
+
+    def _worked_on(self, name: str, spoken: str, made: Any) -> Any:
+        """What has become of the text that the call sends."""
+        text = self.arguments.get("text")
+        if isinstance(text, str) and name == "summary":
+            return _gist(text)
+        if isinstance(text, str) and name == "wordCount":
+            return len(_gist(text).split())
+        if isinstance(text, str) and name == "translation":
+            return f"({self.arguments.get('targetLanguage', 'translated')}) {text}"
+        if isinstance(made, str) and (set(spoken.split()) & REWORKED or spoken in RESULTS):
+            sent = [v for v in self.arguments.values() if isinstance(v, str) and " " in v]
+            return " ".join(max(sent, key=len).split()) if sent else None
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import random
 import re
@@ -13,16 +12,15 @@ from toolalpaca.files import dumps
 from toolalpaca.models.boundary import ChatModel, Completion, Fault
 from toolalpaca.models.prompts import Prompt
 from toolalpaca.models.react import STYLES, read_response, render_response
-from toolalpaca.offline import acting, asking, design, fields, mistakes, specification
+from toolalpaca.offline import acting, asking, design, fields, mistakes, replying, specification
 from toolalpaca.offline.library import teaching
 from toolalpaca.offline.library.tools import load_library
 from toolalpaca.offline.reading import read
-from toolalpaca.openapi.validation import functions_of
-from toolalpaca.schema import ReplyError, ToolAlpacaError
+from toolalpaca.schema import ToolAlpacaError
 
 VARIANT = 1000  # from this sample on an introduction is asked for another variant of the API
 STEPS = ("assistant", "student", "student_vicuna")  # prompts whose history is a conversation
-VERSION = 6  # raised when the same prompt is answered otherwise than before
+VERSION = 7  # raised when the same prompt is answered otherwise than before
 
 
 class OfflineModel(ChatModel):
@@ -109,12 +107,12 @@ class OfflineModel(ChatModel):
             return (
                 teaching.functions_text(tool) if prompt.name == "functions" else teaching.openapi_text(tool)
             )
-        if prompt.name in ("instructions", "executor"):
-            tool = teaching.authored(library, v["openapi"], v.get("function", ""))
-            if tool is None:
-                return ""
-            write = teaching.instructions_text if prompt.name == "instructions" else teaching.server_text
-            return write(tool, v)
+        if prompt.name == "instructions":
+            tool = teaching.documented(library, v["name"], v["documentation"])
+            return teaching.instructions_text(tool, v) if tool else ""
+        if prompt.name == "executor":
+            tool = teaching.authored(library, v["openapi"], v["function"])
+            return teaching.server_text(tool, v) if tool else ""
         if prompt.name in ("assistant", "student", "student_vicuna", "user"):
             tool, asked = library.asked(v["instruction"]) or (None, None)
             if tool is None or not all(f"{f.name}" in v["documentation"] for f in tool.functions):
@@ -149,7 +147,7 @@ class OfflineModel(ChatModel):
 
     def _instructions(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
-        people = asking.People(read(v["documentation"]), self.seed, _schemas(v["openapi"]))
+        people = asking.People(read(v["documentation"]), self.seed)
         asked = people.instructions(rng, v["style"], v["n"], v["scenario"])
         return "\n".join(f"{i}. {a.text}" for i, a in enumerate(asked, v["first"]))
 
@@ -158,7 +156,7 @@ class OfflineModel(ChatModel):
 
     def _user(self, rng: random.Random, prompt: Prompt) -> str:
         v = prompt.variables
-        return asking.user_reply(v["instruction"], read(v["documentation"]), v["question"], self.seed)
+        return replying.user_reply(v["instruction"], read(v["documentation"]), v["question"], self.seed)
 
     def _executor(self, rng: random.Random, prompt: Prompt) -> str:
         from toolalpaca.offline.respond import schema_response
@@ -192,12 +190,3 @@ def retrieve(question: str, text: str) -> str:
         range(len(items)), key=lambda i: -len(spoken & set(re.findall(r"\w{4,}", dumps(items[i]).lower())))
     )
     return dumps([items[i] for i in sorted(ranked[:3])])[:1_500]
-
-
-@functools.lru_cache(maxsize=64)
-def _schemas(openapi: str) -> asking.Schemas:
-    """The parameters' schemas of a specification; {} when it cannot be read."""
-    try:
-        return {(f.name, p.name): p.schema for f in functions_of(openapi) for p in f.parameters}
-    except ReplyError:
-        return {}

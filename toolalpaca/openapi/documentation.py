@@ -19,6 +19,7 @@ from toolalpaca.schema import Function, Parameter
 
 MAX_DEPTH = 6  # a structure nested deeper than this is cut to its type
 SHOWN_CHOICES = 200  # of an enumeration
+SHOWN_PATTERN = 60  # characters of a regular expression; a longer one tells nobody anything
 MAX_STRUCTURE = 4_000  # characters; a longer structure is shown less deep
 SENDING = ("post", "put", "patch")  # methods that are nothing without their body
 LOCATIONS = ("path", "query", "header", "cookie")
@@ -108,7 +109,7 @@ def functions_of_spec(spec: Spec) -> list[Function]:
 
 
 def describe(parameter: Parameter) -> str:
-    """One parameter in words: `Required. string. One of: [a, b]. The description.`"""
+    """One parameter in words: `Required. string. One of: [a, b]. Up to 5 characters. Why.`"""
     schema, choices = _followed(parameter)
     parts = ["Required"] if parameter.required else []
     parts.append(type_text(schema, parameter.schema))
@@ -117,11 +118,41 @@ def describe(parameter: Parameter) -> str:
     if choices:
         more = f", and {len(choices) - SHOWN_CHOICES} more" if len(choices) > SHOWN_CHOICES else ""
         parts.append(f"One of: [{', '.join(_plain(c) for c in choices[:SHOWN_CHOICES])}{more}]")
+    parts += bounds_of(schema)
     if "default" in schema:
         parts.append(f"Default: {_plain(schema['default'])}")
     if parameter.description:
         parts.append(parameter.description.rstrip("."))
     return ". ".join(parts) + "."
+
+
+def bounds_of(schema: Json) -> list[str]:
+    """What a schema says of sizes and of the form of codes: `From 1 to 20`, `Up to 80 characters`."""
+    found = [_span(schema.get("minimum"), schema.get("maximum"), "")]
+    for key, word in (("exclusiveMinimum", "Over"), ("exclusiveMaximum", "Under")):
+        if _is_number(schema.get(key)):
+            found.append(f"{word} {dumps(schema[key])}")
+    if _is_number(schema.get("multipleOf")) and schema["multipleOf"] != 1:
+        found.append(f"In steps of {dumps(schema['multipleOf'])}")
+    found.append(_span(schema.get("minLength") or None, schema.get("maxLength"), "character"))
+    found.append(_span(schema.get("minItems") or None, schema.get("maxItems"), "item"))
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str) and re.fullmatch(rf"\S{{1,{SHOWN_PATTERN}}}", pattern):
+        found.append(f"Pattern: {pattern}")
+    return [part for part in found if part]
+
+
+def _span(least: Any, most: Any, unit: str) -> str:
+    low, high = (dumps(value) if _is_number(value) else "" for value in (least, most))
+    ending = f" {unit}{'s' * ((high or low) != '1')}" if unit else ""
+    if low and high:
+        exactly = unit and low == high
+        return f"{'Exactly ' if exactly else 'From '}{low}{'' if exactly else f' to {high}'}{ending}"
+    return f"From {low}{ending}" if low else f"Up to {high}{ending}" if high else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def signature_of(name: str, parameters: list[Parameter], description: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -78,6 +79,15 @@ def yaml_value(text: str) -> Any:
 def one_line(text: Any) -> str:
     """Text with every run of white space as one blank."""
     return " ".join(str(text).split())
+
+
+@functools.lru_cache(maxsize=256)
+def compact(text: str) -> str:
+    """A specification's JSON without a blank between its parts, for prompts; other texts as they are."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return text
 
 
 def parse_document(text: str) -> Json:

@@ -26,12 +26,14 @@ __all__ = [
     "functions_of",
     "lint",
     "load_spec",
+    "problems_of",
+    "told",
     "validate",
 ]
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 MAX_TRIES = 50  # places in a reply at which an object may begin
-MAX_MESSAGES = 5  # a repair prompt with more is not read better
+MAX_MESSAGES = 20  # in one complaint: a mistake that is not told costs a repair of its own
 
 
 def extract_spec(reply: str) -> str:
@@ -89,12 +91,30 @@ def validate(text: str) -> None:
     Raises:
         ReplyError: `invalid_openapi`; the detail names place and mistake for the model to repair.
     """
+    if found := problems_of(text):
+        raise ReplyError("invalid_openapi", told(found))
+
+
+def problems_of(text: str) -> list[str]:
+    """Everything for which `validate` refuses a specification, all at once; [] for a valid one.
+
+    Raises:
+        ReplyError: `invalid_openapi`, when the text is no OpenAPI document at all.
+    """
     document = parse_document(text)
-    problems = _problems(document) or _needs(document)
-    if problems:
-        listed = list(dict.fromkeys(problems))
-        more = f"; and {len(listed) - MAX_MESSAGES} more" if len(listed) > MAX_MESSAGES else ""
-        raise ReplyError("invalid_openapi", "; ".join(listed[:MAX_MESSAGES]) + more)
+    found = _problems(document)
+    try:
+        found += _needs(document)
+    except Exception:  # a document that is found to be broken need not be one that can be read
+        if not found:
+            raise
+    return list(dict.fromkeys(found))
+
+
+def told(problems: list[str]) -> str:
+    """Problems as one complaint, `MAX_MESSAGES` of them."""
+    more = f"; and {len(problems) - MAX_MESSAGES} more" if len(problems) > MAX_MESSAGES else ""
+    return "; ".join(problems[:MAX_MESSAGES]) + more
 
 
 def check_response(spec: Spec, name: str, status: int, body: Any) -> list[str]:
@@ -130,10 +150,10 @@ def lint(text: str) -> list[str]:
 def _problems(document: dict[str, Any]) -> list[str]:
     """What makes the document invalid OpenAPI, local references that lead nowhere included."""
     broken = [*_bad_references(document), *(w for w in mend(document)[1] if "without an end" in w)]
-    if broken:
-        return broken
     version = str(document["openapi"])
     document = _without_endless_patterns(document)
+    if broken:  # its references cannot be followed, but all else can be checked
+        return [*broken, *_explained(document, version)]
     messages: list[str] = []
     try:
         for error in _validator(version)(document).iter_errors():

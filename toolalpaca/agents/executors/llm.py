@@ -7,6 +7,7 @@ from toolalpaca.agents.executors.checking import require_fit
 from toolalpaca.models.boundary import ChatModel
 from toolalpaca.models.prompts import Prompt, PromptFolder
 from toolalpaca.models.retrying import EXECUTOR_TRIES
+from toolalpaca.openapi.documents import compact
 from toolalpaca.schema import ReplyError
 
 SHOWN_CHARS = 300  # of a reply that cannot be used
@@ -43,11 +44,12 @@ class LlmExecutor:
             {"request": e.request.to_row(), "status": e.status, "response": e.response}
             for e in call.exchanges
         ]
+        openapi = compact(call.tool.openapi)
         while True:
             prompt = Prompt(
                 "executor",
                 {
-                    "openapi": call.tool.openapi,
+                    "openapi": openapi,
                     "function": call.function,
                     "request": call.request.to_row(),
                     "exchanges": exchanges,

@@ -21,6 +21,8 @@ from toolalpaca.offline.library.specification import specification_text, world_o
 from toolalpaca.offline.library.tools import AuthoredInstruction, AuthoredTool, Library
 from toolalpaca.offline.library.worlds import World, fault
 from toolalpaca.offline.memory import read_arguments
+from toolalpaca.offline.reading import read
+from toolalpaca.offline.replying import from_request
 from toolalpaca.openapi.spec import Spec, load_spec
 from toolalpaca.schema import GET_DETAILS, ReplyError
 
@@ -33,7 +35,7 @@ def functions_text(tool: AuthoredTool) -> str:
     lines = []
     for number, function in enumerate(tool.functions, 1):
         inputs = {
-            name: f"{'Required. ' if schema.get('required') else ''}{schema.get('type', 'string')}. "
+            name: f"{'Required. ' if schema.get('required') is True else ''}{schema.get('type', 'string')}. "
             f"{schema['description']}"
             for name, schema in function.parameters.items()
         }
@@ -117,7 +119,7 @@ def user_reply(asked: AuthoredInstruction, question: str, exchanges: list[Json])
     """What the person answers: the authored reply whose question is nearest to what is asked."""
     replies = [step for step in asked.steps if step.question]
     if not replies:
-        return NOTHING_MORE
+        return from_request(asked.text, question) or NOTHING_MORE
     spoken = set(re.findall(r"\w{3,}", question.casefold()))
 
     def nearness(number: int) -> tuple[int, int]:
@@ -167,6 +169,13 @@ def authored(library: Library, openapi: str, function: str = "") -> AuthoredTool
     """
     tool = library.keyed(world_of(openapi)) if openapi else None
     return None if tool is None or (function and tool.function(function) is None) else tool
+
+
+def documented(library: Library, name: str, documentation: str) -> AuthoredTool | None:
+    """The authored tool of an API's name, where a documentation text is about all of its functions."""
+    tool = library.named(name)
+    heads = {(doc.name, doc.description) for doc in read(documentation)}
+    return tool if tool and heads == {(f.name, f.description) for f in tool.functions} else None
 
 
 def server_text(tool: AuthoredTool, variables: Json) -> str:
