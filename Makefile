@@ -94,7 +94,7 @@ reproduce: .venv/installed
 	$(PY) eval/report.py $(REPRO) --out $(REPRO)/report
 
 test: .venv/installed .venv/models
-	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(PY) -m ruff check .

@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PUBLIC_APIS = ROOT.parent / "shared" / "data" / "public-apis" / "README.md"
 SMALL = ["STUDENT=tiny", "TOOLS=30", "STEPS=4", "TOKENS=24"]
-pytestmark = pytest.mark.xdist_group("demo")  # one worker makes the run that all of these look at
 
 
 def make(target: str, *variables: str) -> subprocess.CompletedProcess[str]:

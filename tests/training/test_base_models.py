@@ -38,7 +38,6 @@ def checkpoints_of(tmp_path_factory):
 
 
 @needs("smollm2-135m")
-@pytest.mark.xdist_group("smollm2")
 def test_a_package_becomes_a_plain_checkpoint_and_nothing_is_done_twice(checkpoints_of):
     from safetensors import safe_open
     from transformers import AutoTokenizer
@@ -77,7 +76,6 @@ def run_recipe(name: str, recipe: str, checkpoint: Path, data: str, out: Path) -
 
 
 @needs("smollm2-135m")
-@pytest.mark.xdist_group("smollm2")
 @pytest.mark.parametrize("recipe", ["full", "lora", "tools", "laptop"])
 def test_recipes_of_smollm2_run(recipe, checkpoints_of, dataset, native, tmp_path, capsys):  # noqa: F811
     data = native if recipe == "tools" else dataset
@@ -88,7 +86,6 @@ def test_recipes_of_smollm2_run(recipe, checkpoints_of, dataset, native, tmp_pat
 
 
 @needs("gemma3-270m")
-@pytest.mark.xdist_group("gemma3")
 # full and tools differ from SmolLM2's, which run above, by the model alone; each takes a minute and more
 @pytest.mark.parametrize("recipe", ["lora", "laptop"])
 def test_recipes_of_gemma3_run(recipe, checkpoints_of, dataset, tmp_path):  # noqa: F811
