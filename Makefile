@@ -39,7 +39,7 @@ RUN    ?= runs/demo-$(NAME)-$(STUDENT)-$(SEED)
 UNTOUCHED := $(if $(WEIGHTS),models/$(STUDENT),$(RUN)/model/untrained)
 LEARN  ?= runs/learn-$(NAME)-$(STUDENT)-$(SEED)
 REPRO  ?= runs/reproduce-$(notdir $(MODEL))-$(basename $(notdir $(EVAL)))
-BENCH  := engine simulate build_dataset hf_batching train_cpu schemathesis
+BENCH  := engine simulate build_dataset prompt_tokens hf_batching train_cpu schemathesis
 
 .DEFAULT_GOAL := help
 .PHONY: help demo learn reproduce test lint bench $(addprefix bench-,$(BENCH)) clean
@@ -113,6 +113,9 @@ bench-hf_batching bench-train_cpu: bench-%: .venv/installed models/smollm2-135m/
 	$(PY) generate/simulate_instances.py --seed $(SEED) --out runs/bench-library
 	$(PY) generate/build_dataset.py runs/bench-library --builtins getDetails --seed $(SEED)
 	$(PY) benchmarks/$*.py --dataset_name runs/bench-library/dataset
+
+bench-prompt_tokens: .venv/installed models/smollm2-135m/README.md
+	$(PY) benchmarks/prompt_tokens.py --tokenizer models/smollm2-135m/tokenizer.json
 
 bench-simulate: .venv/installed
 	$(PY) benchmarks/simulate.py --sizes 1000 50000

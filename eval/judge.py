@@ -3,9 +3,9 @@
     python eval/judge.py runs/eval-tiny --judge openai/gpt-4o --votes 3
 
 Writes RUN/judgements.jsonl. Replies are stored in the run's ledger, so that the same command, or one
-with more votes, asks for nothing twice. The rubric is
-toolalpaca/models/prompts/judge.jinja. Unscored verdicts
-stand beside the denominators. Where RUN is scored, agreement with the rules of score.py is printed.
+with more votes, asks for nothing twice. The rubric is toolalpaca/models/prompts/judge.jinja.
+Unscored verdicts stand beside the denominators. Where RUN is scored, agreement with the rules of
+score.py is printed.
 """
 
 from collections import Counter

@@ -124,9 +124,10 @@ def test_a_response_that_does_not_fit_the_specification_is_asked_for_again():
     wrong = 'Status Code: 200. Response: {"plants": [{"id": "seven"}]}'
     result, _, model, _ = play([SEARCH, ANSWER], ["nonsense", wrong, FOUND])
     assert result.steps[0].response == FOUND
-    feedback = [prompt.variables["feedback"] for prompt in model.prompts]
-    assert feedback[0] == "" and "Status Code" in feedback[1]
-    assert all(word in feedback[2] for word in ("plants", "id", "integer", "seven"))
+    first, second, third = (prompt.messages for prompt in model.prompts)
+    assert second[: len(first)] == third[: len(first)] == first
+    assert "Status Code" in second[-1]["content"]
+    assert all(word in third[-1]["content"] for word in ("plants", "id", "integer", "seven"))
     assert len(set(model.samples)) == 3, "another draw each time"
 
 

@@ -41,7 +41,6 @@ VARIABLES = {
         "request": REQUEST,
         "exchanges": [{"request": REQUEST, "status": 404, "response": "R0"}],
         "scenario": "ordinary",
-        "feedback": "B1",
     },
     "retrieval": {"question": "Q1", "text": "T1"},
     "student": {"documentation": "D1", "functions": ["f1"], "instruction": "I1", "detail": "full"},
@@ -131,7 +130,7 @@ CHANGES = {
     "instructions": ({"n": 2, "first": 9, "style": "story", "asked": []}, "D1"),
     "assistant": ({"documentation": "D2", "functions": ["g"]}, "How to work"),
     "user": ({"instruction": "I2"}, "D1"),
-    "executor": ({"exchanges": [], "scenario": "server_error", "feedback": ""}, "O1"),
+    "executor": ({"exchanges": [], "scenario": "server_error"}, "O1"),
 }
 
 

@@ -19,7 +19,9 @@ from toolalpaca.models.kv_cache import (
     Conversations,
     KeysValues,
     RoomyLayer,
+    bytes_per_token,
     close_up,
+    common_length,
     stack,
 )
 
@@ -73,9 +75,8 @@ class Decoder:
         gpu = model.device.type == "cuda"
         free = torch.cuda.mem_get_info()[0] if gpu else 0
         self._earlier = Conversations(free // 4 if gpu else KEPT_BYTES)
-        self._columns = (free // 2 if gpu else BATCH_BYTES) // _bytes_per_token(
-            model
-        )  # rows x tokens at most
+        held = free // 2 if gpu else BATCH_BYTES
+        self._columns = held // bytes_per_token(model)  # rows x tokens at most
 
     def put(
         self, ids: list[int], *, limit: int, stop: list[str], seed: int, done: asyncio.Future[Any]
@@ -338,18 +339,3 @@ def tell(done: asyncio.Future[Any], result: Any) -> None:
     loop = done.get_loop()
     if not loop.is_closed():
         loop.call_soon_threadsafe(set_result)
-
-
-def common_length(one: list[int], other: list[int]) -> int:
-    """With how many tokens two prompts begin alike."""
-    return next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
-
-
-def _bytes_per_token(model: Any) -> int:
-    """Keys and values of one token over all layers."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize

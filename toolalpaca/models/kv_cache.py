@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -88,12 +89,7 @@ class Conversations:
         """
         asked, best, found = np.array(ids[:-1]), SHARED - 1, 0
         for name, (held, _) in self._held.items():
-            width = min(len(asked), len(held))
-            if width <= best:
-                continue
-            differ = asked[:width] != held[:width]
-            shared = int(differ.argmax()) if differ.any() else width
-            if shared > best:
+            if len(held) > best and (shared := common_length(asked, held)) > best:
                 best, found = shared, name
         if not found:
             return 0, []
@@ -104,6 +100,21 @@ class Conversations:
         """Give the memory back."""
         self._held.clear()
         self.size = 0
+
+
+def common_length(one: Sequence[int] | np.ndarray, other: Sequence[int] | np.ndarray) -> int:
+    """With how many tokens two prompts begin alike."""
+    width = min(len(one), len(other))
+    differ = np.asarray(one[:width]) != np.asarray(other[:width])
+    return int(differ.argmax()) if differ.any() else width
+
+
+def bytes_per_token(model: Any) -> int:
+    """Keys and values of one token over all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize
 
 
 def _bytes(layers: KeysValues) -> int:

@@ -11,7 +11,6 @@ from toolalpaca.openapi.documents import compact
 from toolalpaca.schema import ReplyError
 
 SHOWN_CHARS = 300  # of a reply that cannot be used
-SHOWN_AGAIN = 1_500  # of it, to the model that wrote it
 
 
 class LlmExecutor:
@@ -39,44 +38,32 @@ class LlmExecutor:
         Raises:
             ReplyError: `executor_reply`, when no try gave a usable answer.
         """
-        feedback, failed, sample, resampled = "", 0, 0, 0
+        failed, sample, resampled = 0, 0, 0
         exchanges = [
             {"request": e.request.to_row(), "status": e.status, "response": e.response}
             for e in call.exchanges
         ]
-        openapi = compact(call.tool.openapi)
+        variables = {
+            "openapi": compact(call.tool.openapi),
+            "function": call.function,
+            "request": call.request.to_row(),
+            "exchanges": exchanges,
+            "scenario": str(call.scenario),
+        }
+        asked = prompt = Prompt("executor", variables, prompts=self.prompts)
         while True:
-            prompt = Prompt(
-                "executor",
-                {
-                    "openapi": openapi,
-                    "function": call.function,
-                    "request": call.request.to_row(),
-                    "exchanges": exchanges,
-                    "scenario": str(call.scenario),
-                    "feedback": feedback,
-                },
-                prompts=self.prompts,
-            )
-            completion = await self.model.complete(prompt, sample=sample)
+            completion = await self.model.complete(asked, sample=sample)
             try:
                 response = require_fit(call, parse_response(completion.text))
             except ReplyError as error:
-                self.model.reject(prompt, sample, error.reason)
-                feedback, failed, sample = _feedback(completion.text, error), failed + 1, sample + 1
+                self.model.reject(asked, sample, error.reason)
+                asked, failed, sample = prompt.again(completion.text, error.detail), failed + 1, sample + 1
                 if failed >= self.tries:
                     wrote = " ".join(completion.text.split())[:SHOWN_CHARS]
                     told = f"{failed} replies, the last: {error}; it wrote: {wrote}"
                     raise ReplyError("executor_reply", told) from None
                 continue
             if response.status >= 300 and resampled < self.resample_errors:
-                resampled, sample = resampled + 1, sample + 1
+                asked, resampled, sample = prompt, resampled + 1, sample + 1
                 continue
             return response
-
-
-def _feedback(wrote: str, error: ReplyError) -> str:
-    """What was wrong with a reply and the reply itself, for the model's next try."""
-    wrote = wrote.strip()
-    shown = wrote if len(wrote) <= SHOWN_AGAIN else f"{wrote[:SHOWN_AGAIN]} ..."
-    return f"{error.detail}. You had written: {shown or '(nothing)'}"
